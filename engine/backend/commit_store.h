@@ -1,0 +1,72 @@
+#ifndef RESTATE_ENGINE_BACKEND_COMMIT_STORE_H_
+#define RESTATE_ENGINE_BACKEND_COMMIT_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "engine/backend/backend.h"
+
+namespace restate {
+
+// What the store knows of the past when it is opened.
+struct CommitStoreState {
+  // The epoch that the revisions belong to; made when the store was created.
+  std::string epoch;
+  // The last commit that is in the store.
+  Revision last_committed = 0;
+  // No revision above this one was ever given out. After a clean stop it is the
+  // last one given out; else the end of the block reserved at the time.
+  Revision reserved = 0;
+  // Whether there was a store to open, rather than one made just now.
+  bool existed = false;
+};
+
+// The writes of one batch to one of the store's own trees.
+struct MountWrites {
+  // Backend::commit_store_mount() of the mount.
+  uint32_t mount = 0;
+  std::vector<Write> writes;
+};
+
+// A batch of commits, decided together.
+struct CommitBatch {
+  // The last commit in it; unchanged if it only reserves.
+  Revision last_committed = 0;
+  // The new end of the reserved block; never decreases.
+  Revision reserved = 0;
+  std::vector<MountWrites> mounts;
+  // History, derivation definitions and request ids join the batch here.
+};
+
+// The durable store whose atomic batch decides a commit: after a crash, a batch
+// is there whole or not at all, and everything answered before it is there.
+//
+// Called by the sequencer alone; snapshots of its trees are read from anywhere.
+class CommitStore {
+ public:
+  virtual ~CommitStore() = default;
+
+  // As found when it was opened, or opened again.
+  virtual const CommitStoreState& state() const = 0;
+
+  // Makes the batch durable (fsync'd) and visible to later snapshots. After an
+  // error it is unknown whether the batch is in the store, and the store takes
+  // no more until Reopen.
+  virtual absl::Status Commit(const CommitBatch& batch) = 0;
+
+  // Opens the store again after a failed Commit; then state() tells whether the
+  // batch survived. Every snapshot of the store must have been let go of, which
+  // it waits for. UNAVAILABLE if it cannot be opened now: try again; DATA_LOSS
+  // if it is damaged.
+  virtual absl::Status Reopen() = 0;
+
+  // Records that revisions end at `last_given` and stops taking batches.
+  virtual absl::Status Close(Revision last_given) = 0;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_BACKEND_COMMIT_STORE_H_

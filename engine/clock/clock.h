@@ -1,0 +1,26 @@
+#ifndef RESTATE_ENGINE_CLOCK_CLOCK_H_
+#define RESTATE_ENGINE_CLOCK_CLOCK_H_
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace restate {
+
+// Where time comes from. Passed in, so that tests move it by hand.
+// Implementations are thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // The wall clock, for people: commit times.
+  virtual absl::Time Now() const = 0;
+};
+
+// The machine's clock.
+class SystemClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::Now(); }
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_CLOCK_CLOCK_H_

@@ -1,0 +1,119 @@
+#ifndef RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
+#define RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/path/path.h"
+#include "engine/value/value.h"
+
+namespace restate {
+
+// How a write treats what is there: restate.v1.WriteMode, where each is
+// described.
+enum class WriteMode { kSet, kValue, kMerge, kIfAbsent, kAdd, kAppend };
+
+// What counts as unchanged.
+struct Equality {
+  enum class Kind {
+    kEqual,
+    kAlwaysWrite,
+    // Both exist and are equal at each of `fields`.
+    kFields,
+  };
+  Kind kind = Kind::kEqual;
+  // Relative to the path written.
+  std::vector<Path> fields;
+};
+
+// A write of one path.
+struct SetOperation {
+  Path path;
+  // As the client gave it: canonical (tree::Canonicalize), except for MERGE,
+  // whose nulls and "/" keys mean what WriteMode says.
+  Value value;
+  WriteMode mode = WriteMode::kSet;
+  Equality equality;
+  // Stands for an absent previous value.
+  Tree default_value;
+  Tree payload;
+  bool skip_notify = false;
+};
+
+// A deletion of a subtree.
+struct DeleteOperation {
+  Path path;
+  Tree payload;
+  bool skip_notify = false;
+};
+
+// Events without a write.
+struct PingOperation {
+  Path path;
+  Tree payload;
+};
+
+using Operation = std::variant<SetOperation, DeleteOperation, PingOperation>;
+
+// Which part of a node a read shows: restate.v1.View.
+enum class View { kAll, kWithoutDerived, kOwnValue };
+
+// Conditions, judged against the state before the commit's operations.
+struct UnchangedSince {
+  Path path;
+  Revision revision = 0;
+  View view = View::kAll;
+};
+struct Exists {
+  Path path;
+  bool exists = true;
+};
+struct Equals {
+  Path path;
+  Value value;
+};
+using Precondition = std::variant<UnchangedSince, Exists, Equals>;
+
+// A transaction: all or nothing, one revision.
+struct CommitRequest {
+  std::vector<Precondition> preconditions;
+  std::vector<Operation> operations;
+  // Answer before the fsync.
+  bool relaxed = false;
+  // If not empty, must be the server's epoch.
+  std::string epoch;
+  // What the request takes in the queue; the adapter passes the size of the
+  // message.
+  size_t bytes = 0;
+};
+
+// What one operation did.
+struct OperationResult {
+  // Set: whether anything was written. Delete: whether there was anything.
+  // Ping: true.
+  bool changed = false;
+  // IF_ABSENT: the value that is there. ADD, APPEND: the new own value.
+  Tree value;
+};
+
+// What a transaction did.
+struct CommitResult {
+  // The commit; if nothing changed, the revision it was judged at.
+  Revision revision = 0;
+  // Whether it has a revision of its own.
+  bool changed = false;
+  std::vector<OperationResult> results;
+};
+
+// Called once with the outcome, on the sequencer's thread: must not block.
+using CommitCallback = absl::AnyInvocable<void(absl::StatusOr<CommitResult>)>;
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
