@@ -1,0 +1,166 @@
+#include "engine/error/error.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "engine/error/absl_view.h"
+
+namespace restate {
+namespace {
+
+// Reason and metadata travel as one payload: the reason's name, then keys and
+// values in turn, each as "<length>:<bytes>".
+constexpr char kPayloadUrl[] = "type.restate.dev/restate.Error";
+
+struct ReasonInfo {
+  absl::StatusCode code;
+  std::string_view name;
+};
+
+// No default, so that the compiler points here when a reason is added.
+ReasonInfo InfoOf(Reason reason) {
+  using absl::StatusCode;
+  switch (reason) {
+    case Reason::kInvalidPath:
+      return {StatusCode::kInvalidArgument, "INVALID_PATH"};
+    case Reason::kInvalidValue:
+      return {StatusCode::kInvalidArgument, "INVALID_VALUE"};
+    case Reason::kInvalidRequest:
+      return {StatusCode::kInvalidArgument, "INVALID_REQUEST"};
+    case Reason::kKindMismatch:
+      return {StatusCode::kFailedPrecondition, "KIND_MISMATCH"};
+    case Reason::kNotStorable:
+      return {StatusCode::kFailedPrecondition, "NOT_STORABLE"};
+    case Reason::kPreconditionFailed:
+      return {StatusCode::kAborted, "PRECONDITION_FAILED"};
+    case Reason::kHistoryTooOld:
+      return {StatusCode::kAborted, "HISTORY_TOO_OLD"};
+    case Reason::kIntegerOverflow:
+      return {StatusCode::kOutOfRange, "INTEGER_OVERFLOW"};
+    case Reason::kEpochChanged:
+      return {StatusCode::kOutOfRange, "EPOCH_CHANGED"};
+    case Reason::kRevisionInFuture:
+      return {StatusCode::kOutOfRange, "REVISION_IN_FUTURE"};
+    case Reason::kSnapshotExpired:
+      return {StatusCode::kOutOfRange, "SNAPSHOT_EXPIRED"};
+    case Reason::kLeafTooLarge:
+      return {StatusCode::kResourceExhausted, "LEAF_TOO_LARGE"};
+    case Reason::kTooManyNodes:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_NODES"};
+    case Reason::kTooManyOperations:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_OPERATIONS"};
+    case Reason::kTooManyPaths:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_PATHS"};
+    case Reason::kTooManyPatterns:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_PATTERNS"};
+    case Reason::kReadTooLarge:
+      return {StatusCode::kResourceExhausted, "READ_TOO_LARGE"};
+    case Reason::kQueueFull:
+      return {StatusCode::kResourceExhausted, "QUEUE_FULL"};
+    case Reason::kSlowSubscriber:
+      return {StatusCode::kResourceExhausted, "SLOW_SUBSCRIBER"};
+    case Reason::kOutcomeUnknown:
+      return {StatusCode::kUnavailable, "OUTCOME_UNKNOWN"};
+    case Reason::kMountUnavailable:
+      return {StatusCode::kUnavailable, "MOUNT_UNAVAILABLE"};
+    case Reason::kShuttingDown:
+      return {StatusCode::kUnavailable, "SHUTTING_DOWN"};
+    case Reason::kCorrupt:
+      return {StatusCode::kDataLoss, "CORRUPT"};
+  }
+  std::abort();  // Not an enumerator.
+}
+
+struct Payload {
+  std::string reason;
+  std::map<std::string, std::string> metadata;
+};
+
+void AppendPart(std::string_view part, std::string* out) {
+  absl::StrAppend(out, part.size(), ":", AbslView(part));
+}
+
+// Takes one part off the front of `rest`, or gives up on bytes that are not
+// ours.
+std::optional<std::string> TakePart(std::string_view* rest) {
+  const size_t colon = rest->find(':');
+  size_t size = 0;
+  if (colon == std::string_view::npos ||
+      !absl::SimpleAtoi(AbslView(rest->substr(0, colon)), &size) ||
+      size > rest->size() - colon - 1) {
+    return std::nullopt;
+  }
+  std::string part(rest->substr(colon + 1, size));
+  rest->remove_prefix(colon + 1 + size);
+  return part;
+}
+
+void SetErrorPayload(const Payload& payload, absl::Status* status) {
+  std::string bytes;
+  AppendPart(payload.reason, &bytes);
+  for (const auto& [key, value] : payload.metadata) {
+    AppendPart(key, &bytes);
+    AppendPart(value, &bytes);
+  }
+  status->SetPayload(kPayloadUrl, absl::Cord(std::move(bytes)));
+}
+
+Payload GetErrorPayload(const absl::Status& status) {
+  Payload payload;
+  const absl::optional<absl::Cord> cord = status.GetPayload(kPayloadUrl);
+  if (!cord.has_value()) return payload;
+  const std::string bytes(*cord);
+  std::string_view rest = bytes;
+  payload.reason = TakePart(&rest).value_or("");
+  while (!rest.empty()) {
+    std::optional<std::string> key = TakePart(&rest);
+    std::optional<std::string> value = TakePart(&rest);
+    if (!key.has_value() || !value.has_value()) break;
+    payload.metadata[*std::move(key)] = *std::move(value);
+  }
+  return payload;
+}
+
+}  // namespace
+
+absl::StatusCode CodeOf(Reason reason) { return InfoOf(reason).code; }
+
+std::string_view ReasonName(Reason reason) { return InfoOf(reason).name; }
+
+absl::Status MakeError(Reason reason, std::string_view message,
+                       const std::map<std::string, std::string>& metadata) {
+  const ReasonInfo info = InfoOf(reason);
+  absl::Status status(info.code, AbslView(message));
+  SetErrorPayload({std::string(info.name), metadata}, &status);
+  return status;
+}
+
+std::string ErrorReason(const absl::Status& status) {
+  return GetErrorPayload(status).reason;
+}
+
+std::map<std::string, std::string> ErrorMetadata(const absl::Status& status) {
+  return GetErrorPayload(status).metadata;
+}
+
+absl::Status Annotate(const absl::Status& status, std::string_view prefix,
+                      const std::map<std::string, std::string>& metadata) {
+  if (status.ok()) return status;
+  absl::Status annotated(status.code(),
+                         absl::StrCat(AbslView(prefix), status.message()));
+  status.ForEachPayload(
+      [&annotated](absl::string_view url, const absl::Cord& payload) {
+        annotated.SetPayload(url, payload);
+      });
+  Payload payload = GetErrorPayload(status);
+  for (const auto& [key, value] : metadata) payload.metadata[key] = value;
+  SetErrorPayload(payload, &annotated);
+  return annotated;
+}
+
+}  // namespace restate
