@@ -2,8 +2,10 @@
 #define RESTATE_ENGINE_TREE_TREE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
