@@ -1,0 +1,69 @@
+#ifndef RESTATE_ENGINE_BACKEND_ROCKSDB_DISK_FORMAT_H_
+#define RESTATE_ENGINE_BACKEND_ROCKSDB_DISK_FORMAT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/path/path.h"
+#include "engine/value/value.h"
+
+// The bytes of docs/disk-format.md. Functions that read return nothing, or an
+// error, for bytes that cannot be what this code wrote.
+namespace restate::disk_format {
+
+// The version of the whole layout: meta's "format".
+inline constexpr uint32_t kFormatVersion = 1;
+
+// The column families.
+inline constexpr char kTreeFamily[] = "tree";
+inline constexpr char kMetaFamily[] = "meta";
+inline constexpr char kHistoryFamily[] = "history";
+
+// Keys of the meta family.
+inline constexpr std::string_view kFormatKey = "format";
+inline constexpr std::string_view kEpochKey = "epoch";
+inline constexpr std::string_view kCommitsKey = "commits";
+inline constexpr std::string_view kNextMountKey = "next_mount";
+// Followed by the key of the mount point's path.
+inline constexpr std::string_view kMountKeyPrefix = "mount:";
+
+// What meta's "commits" holds.
+struct CommitsRecord {
+  Revision last_committed = 0;
+  // No revision above it was given out.
+  Revision reserved = 0;
+  // Written by Close, when `reserved` became the last revision given out.
+  bool closed = false;
+};
+std::string EncodeCommits(const CommitsRecord& record);
+std::optional<CommitsRecord> DecodeCommits(std::string_view bytes);
+
+// The format version, mount ids and the next mount id: 4 bytes, big-endian.
+std::string EncodeUint32(uint32_t number);
+std::optional<uint32_t> DecodeUint32(std::string_view bytes);
+
+// The size of the mount id in front of each key of the tree family.
+inline constexpr size_t kMountIdBytes = 4;
+// A key of the tree family. `path_key` may be any bytes, also
+// Path::SubtreeEnd(), except that an empty end is TreeEnd.
+std::string TreeKey(uint32_t mount, std::string_view path_key);
+// The first key after those of a mount.
+std::string TreeEnd(uint32_t mount);
+
+// A value of the tree family, appended to `bytes`.
+void AppendLeaf(Revision revision, const Value& value, std::string* bytes);
+struct Leaf {
+  // The commit that wrote it.
+  Revision revision = 0;
+  Value value;
+};
+// DATA_LOSS / CORRUPT saying what is wrong with the bytes.
+absl::StatusOr<Leaf> DecodeLeaf(std::string_view bytes);
+
+}  // namespace restate::disk_format
+
+#endif  // RESTATE_ENGINE_BACKEND_ROCKSDB_DISK_FORMAT_H_

@@ -1,0 +1,23 @@
+#ifndef RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_OPTIONS_H_
+#define RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_OPTIONS_H_
+
+#include <cstddef>
+#include <string>
+
+namespace restate {
+
+// How to open a RocksDbStore.
+struct RocksDbOptions {
+  // The database's directory: used by one process at a time.
+  std::string directory;
+  // Make the directory (not its parents) and an empty store if there is none.
+  bool create_if_missing = true;
+  // Memory for blocks read from disk.
+  size_t block_cache_bytes = size_t{256} << 20;
+  // Writes of one column family kept in memory before they go to a file.
+  size_t write_buffer_bytes = size_t{64} << 20;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_OPTIONS_H_

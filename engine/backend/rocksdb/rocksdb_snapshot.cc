@@ -1,0 +1,114 @@
+#include "engine/backend/rocksdb/rocksdb_snapshot.h"
+
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/backend/rocksdb/disk_format.h"
+#include "engine/backend/rocksdb/rocksdb_status.h"
+#include "engine/backend/subtree_reader.h"
+#include "engine/error/error.h"
+
+namespace restate {
+
+// Walks one mount with an iterator borrowed from the snapshot.
+class RocksDbCursor : public Cursor {
+ public:
+  explicit RocksDbCursor(const RocksDbSnapshot& snapshot)
+      : snapshot_(snapshot), iterator_(snapshot.BorrowIterator()) {}
+  ~RocksDbCursor() override {
+    snapshot_.ReturnIterator(std::move(iterator_));
+  }
+
+  void Seek(std::string_view key) override {
+    sought_.assign(snapshot_.prefix_);
+    sought_.append(key);
+    iterator_->Seek(sought_);
+    positioned_ = true;
+  }
+  void Next() override { iterator_->Next(); }
+  bool Valid() const override { return positioned_ && iterator_->Valid(); }
+  std::string_view key() const override {
+    std::string_view key = iterator_->key().ToStringView();
+    key.remove_prefix(disk_format::kMountIdBytes);
+    return key;
+  }
+  absl::StatusOr<Value> value() const override {
+    absl::StatusOr<disk_format::Leaf> leaf =
+        disk_format::DecodeLeaf(iterator_->value().ToStringView());
+    if (leaf.ok()) return std::move(leaf->value);
+    const std::string path =
+        snapshot_.at_.Join(Path::FromKey(std::string(key()))).ToText();
+    return Annotate(leaf.status(),
+                    absl::StrCat("the value stored at ", path, " in ",
+                                 snapshot_.instance_->directory(),
+                                 " is damaged; write or delete the path, or "
+                                 "put a backup in place: "),
+                    {{"path", path}});
+  }
+  absl::Status status() const override {
+    if (!positioned_) return absl::OkStatus();
+    return FromRocksDb(iterator_->status(),
+                       snapshot_.instance_->directory());
+  }
+
+ private:
+  const RocksDbSnapshot& snapshot_;
+  std::unique_ptr<::rocksdb::Iterator> iterator_;
+  bool positioned_ = false;
+  std::string sought_;
+};
+
+RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Instance> instance,
+                                 uint32_t mount, Path at)
+    : instance_(std::move(instance)),
+      at_(std::move(at)),
+      prefix_(disk_format::TreeKey(mount, "")),
+      end_(disk_format::TreeEnd(mount)),
+      end_slice_(end_),
+      snapshot_(instance_->db().GetSnapshot()) {
+  read_options_.snapshot = snapshot_;
+  read_options_.iterate_upper_bound = &end_slice_;
+  read_options_.verify_checksums = true;
+}
+
+RocksDbSnapshot::~RocksDbSnapshot() {
+  delete spare_iterator_.load(std::memory_order_acquire);
+  instance_->db().ReleaseSnapshot(snapshot_);
+}
+
+std::unique_ptr<::rocksdb::Iterator> RocksDbSnapshot::BorrowIterator() const {
+  ::rocksdb::Iterator* spare =
+      spare_iterator_.exchange(nullptr, std::memory_order_acquire);
+  if (spare == nullptr) {
+    spare = instance_->db().NewIterator(read_options_, instance_->tree());
+  }
+  return std::unique_ptr<::rocksdb::Iterator>(spare);
+}
+
+void RocksDbSnapshot::ReturnIterator(
+    std::unique_ptr<::rocksdb::Iterator> iterator) const {
+  ::rocksdb::Iterator* none = nullptr;
+  if (spare_iterator_.compare_exchange_strong(none, iterator.get(),
+                                              std::memory_order_release,
+                                              std::memory_order_relaxed)) {
+    iterator.release();
+  }
+}
+
+absl::StatusOr<NodeProbe> RocksDbSnapshot::Probe(const Path& path) const {
+  RocksDbCursor cursor(*this);
+  return ProbeNode(cursor, path);
+}
+
+absl::StatusOr<ReadResult> RocksDbSnapshot::Read(
+    const Path& path, const ReadLimits& limits) const {
+  RocksDbCursor cursor(*this);
+  return ReadSubtree(cursor, path, limits);
+}
+
+std::unique_ptr<Cursor> RocksDbSnapshot::NewCursor() const {
+  return std::make_unique<RocksDbCursor>(*this);
+}
+
+}  // namespace restate

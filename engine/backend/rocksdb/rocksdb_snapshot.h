@@ -1,0 +1,54 @@
+#ifndef RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_SNAPSHOT_H_
+#define RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_SNAPSHOT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/rocksdb/instance.h"
+#include "engine/path/path.h"
+#include "rocksdb/db.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
+
+namespace restate {
+
+// One mount's tree as it was when this was made. Keeps the database open.
+// Thread-safe.
+class RocksDbSnapshot : public Snapshot {
+ public:
+  // `at` is where the mount is, for error messages.
+  RocksDbSnapshot(std::shared_ptr<Instance> instance, uint32_t mount, Path at);
+  ~RocksDbSnapshot() override;
+
+  absl::StatusOr<NodeProbe> Probe(const Path& path) const override;
+  absl::StatusOr<ReadResult> Read(const Path& path,
+                                  const ReadLimits& limits) const override;
+  std::unique_ptr<Cursor> NewCursor() const override;
+
+ private:
+  friend class RocksDbCursor;
+
+  // An iterator over the mount, at any position, and back. Making one costs
+  // more than a seek, so one is kept for the next user.
+  std::unique_ptr<::rocksdb::Iterator> BorrowIterator() const;
+  void ReturnIterator(std::unique_ptr<::rocksdb::Iterator> iterator) const;
+
+  const std::shared_ptr<Instance> instance_;
+  const Path at_;
+  // The mount's id, and the next one: before and after its keys on disk.
+  const std::string prefix_;
+  const std::string end_;
+  const ::rocksdb::Slice end_slice_;
+  const ::rocksdb::Snapshot* const snapshot_;
+  ::rocksdb::ReadOptions read_options_;
+  // Owned; null while somebody has it.
+  mutable std::atomic<::rocksdb::Iterator*> spare_iterator_{nullptr};
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_SNAPSHOT_H_

@@ -1,0 +1,152 @@
+#include "engine/backend/rocksdb/rocksdb_store.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/backend/rocksdb/disk_format.h"
+#include "engine/backend/rocksdb/rocksdb_backend.h"
+#include "engine/backend/rocksdb/rocksdb_status.h"
+#include "engine/backend/rocksdb/tree_changes.h"
+#include "engine/error/error.h"
+#include "rocksdb/write_batch.h"
+
+namespace restate {
+namespace {
+
+::rocksdb::Slice SliceOf(std::string_view bytes) {
+  return ::rocksdb::Slice(bytes.data(), bytes.size());
+}
+
+absl::Status WriteDurably(Instance& instance, ::rocksdb::WriteBatch* batch) {
+  ::rocksdb::WriteOptions durable;
+  durable.sync = true;
+  return FromRocksDb(instance.db().Write(durable, batch),
+                     instance.directory());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
+    const RocksDbOptions& options) {
+  auto core = std::make_shared<RocksDbCore>(options);
+  if (absl::Status status = core->Open(); !status.ok()) return status;
+  std::unique_ptr<RocksDbStore> store(new RocksDbStore(core));
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core->instance();
+  if (!instance.ok()) return std::move(instance).status();
+  store->state_ = (*instance)->state();
+  store->closed_cleanly_ = (*instance)->closed_cleanly();
+  return store;
+}
+
+RocksDbStore::RocksDbStore(std::shared_ptr<RocksDbCore> core)
+    : core_(std::move(core)) {}
+
+RocksDbStore::~RocksDbStore() = default;
+
+const CommitStoreState& RocksDbStore::state() const { return state_; }
+
+bool RocksDbStore::closed_cleanly() const { return closed_cleanly_; }
+
+absl::StatusOr<std::unique_ptr<Backend>> RocksDbStore::OpenMount(
+    const Path& at) {
+  absl::StatusOr<std::shared_ptr<Instance>> opened = core_->instance();
+  if (!opened.ok()) return std::move(opened).status();
+  Instance& instance = **opened;
+  const std::string key = std::string(disk_format::kMountKeyPrefix) + at.key();
+
+  absl::StatusOr<std::optional<std::string>> known = instance.ReadMeta(key);
+  if (!known.ok()) return std::move(known).status();
+  const bool is_new = !known->has_value();
+  if (is_new) {
+    known = instance.ReadMeta(disk_format::kNextMountKey);
+    if (!known.ok()) return std::move(known).status();
+  }
+  std::optional<uint32_t> mount;
+  if (known->has_value()) mount = disk_format::DecodeUint32(**known);
+  if (!mount.has_value() || *mount == 0 ||
+      *mount == std::numeric_limits<uint32_t>::max()) {
+    return DamagedStore(
+        instance.directory(),
+        absl::StrCat("the number of the mount at ", at.ToText(),
+                     " is unreadable"));
+  }
+  if (is_new) {
+    ::rocksdb::WriteBatch batch;
+    batch.Put(instance.meta(), key, disk_format::EncodeUint32(*mount));
+    batch.Put(instance.meta(), SliceOf(disk_format::kNextMountKey),
+              disk_format::EncodeUint32(*mount + 1));
+    if (absl::Status status = WriteDurably(instance, &batch); !status.ok()) {
+      return status;
+    }
+  }
+  return std::make_unique<RocksDbBackend>(core_, *mount, at);
+}
+
+absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  if (!instance.ok()) return std::move(instance).status();
+  if (batch.reserved < batch.last_committed) {
+    return absl::InternalError(
+        absl::StrCat("commit ", batch.last_committed,
+                     " is beyond the reserved revision ", batch.reserved));
+  }
+  TreeChanges changes;
+  for (const MountWrites& mount : batch.mounts) {
+    for (const Write& write : mount.writes) changes.Add(mount.mount, write);
+  }
+  ::rocksdb::WriteBatch bytes;
+  changes.AppendTo(&bytes, (*instance)->tree());
+  bytes.Put((*instance)->meta(), SliceOf(disk_format::kCommitsKey),
+            disk_format::EncodeCommits({.last_committed = batch.last_committed,
+                                        .reserved = batch.reserved}));
+  if (absl::Status status = WriteDurably(**instance, &bytes); !status.ok()) {
+    core_->Fail(status);
+    return status;
+  }
+  core_->set_last_committed(batch.last_committed);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::Reopen() {
+  if (absl::Status status = core_->Open(); !status.ok()) return status;
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  if (!instance.ok()) return std::move(instance).status();
+  if ((*instance)->state().epoch != state_.epoch) {
+    absl::Status status = DamagedStore(
+        (*instance)->directory(), "another store has taken its place");
+    core_->Fail(status);
+    return status;
+  }
+  state_ = (*instance)->state();
+  closed_cleanly_ = (*instance)->closed_cleanly();
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::Close(Revision last_given) {
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  if (!instance.ok()) return std::move(instance).status();
+  ::rocksdb::WriteBatch batch;
+  batch.Put((*instance)->meta(), SliceOf(disk_format::kCommitsKey),
+            disk_format::EncodeCommits(
+                {.last_committed = core_->last_committed(),
+                 .reserved = std::max(last_given, core_->last_committed()),
+                 .closed = true}));
+  absl::Status status = WriteDurably(**instance, &batch);
+  if (status.ok()) {
+    status = FromRocksDb(
+        (*instance)->db().Flush(
+            ::rocksdb::FlushOptions(),
+            {(*instance)->tree(), (*instance)->meta()}),
+        (*instance)->directory());
+  }
+  core_->Fail(MakeError(Reason::kShuttingDown,
+                        absl::StrCat("the store in ", core_->options().directory,
+                                     " is closed")));
+  return status;
+}
+
+}  // namespace restate
