@@ -1,13 +1,23 @@
 """C++ from .proto files, with Debian's protoc and gRPC plugin."""
 
-def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
-    """Generates and compiles C++ for protos that live under //protos.
+def cc_proto(
+        name,
+        srcs,
+        deps = [],
+        grpc = False,
+        root = "protos",
+        all_protos = ":all_protos",
+        visibility = None):
+    """Generates and compiles C++ for protos.
 
     Args:
       name: the cc_library to make. Include as "restate/v1/path.pb.h".
-      srcs: .proto files, named relative to //protos.
+      srcs: .proto files, named relative to the package.
       deps: other cc_proto targets whose files these import.
       grpc: whether to also generate service stubs ("….grpc.pb.h").
+      root: the package's directory, which imports of its files start from.
+        Files below //protos can be imported from everywhere.
+      all_protos: the files that may be imported.
       visibility: as usual.
     """
     headers = []
@@ -23,10 +33,11 @@ def cc_proto(name, srcs, deps = [], grpc = False, visibility = None):
               "--grpc_out=$(RULEDIR) ") if grpc else ""
     native.genrule(
         name = name + "_generate",
-        srcs = srcs + [":all_protos"],
+        srcs = srcs + [all_protos],
         outs = headers + sources,
-        cmd = ("/usr/bin/protoc --proto_path=protos --cpp_out=$(RULEDIR) " +
-               plugin + " ".join(["$(location %s)" % s for s in srcs])),
+        cmd = ("/usr/bin/protoc --proto_path=" + root +
+               " --proto_path=protos --cpp_out=$(RULEDIR) " + plugin +
+               " ".join(["$(location %s)" % s for s in srcs])),
     )
     native.cc_library(
         name = name,
