@@ -36,6 +36,11 @@ struct Emission {
   Tree payload;
   absl::Time commit_time;
   OriginKind origin = OriginKind::kClient;
+  // ByteSize(), counted once, when the emission is complete.
+  size_t bytes = 0;
+
+  // What it takes in a queue.
+  size_t ByteSize() const;
 };
 
 // An emission as it is delivered at one place to one pattern.

@@ -1,0 +1,72 @@
+#ifndef RESTATE_ENGINE_COMMIT_COMMIT_QUEUE_H_
+#define RESTATE_ENGINE_COMMIT_COMMIT_QUEUE_H_
+
+#include <cstddef>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/commit/commit_request.h"
+#include "engine/sync/mutex.h"
+
+namespace restate {
+
+// A commit on its way to the sequencer.
+struct QueuedCommit {
+  CommitRequest request;
+  CommitCallback done;
+};
+
+// What waits for the sequencer: commits, in order and bounded in number and
+// bytes, and tasks that are to run between two batches. Thread-safe.
+class CommitQueue {
+ public:
+  // What is there to do.
+  struct Work {
+    std::vector<absl::AnyInvocable<void()>> tasks;
+    std::vector<QueuedCommit> commits;
+    // Nothing more will come, and this is the last of it.
+    bool finished = false;
+  };
+
+  CommitQueue(size_t max_commits, size_t max_bytes)
+      : max_commits_(max_commits), max_bytes_(max_bytes) {}
+
+  // Takes `commit`, or leaves it with RESOURCE_EXHAUSTED / QUEUE_FULL or
+  // UNAVAILABLE / SHUTTING_DOWN.
+  absl::Status Push(QueuedCommit& commit);
+  // UNAVAILABLE / SHUTTING_DOWN after Stop; the task is left.
+  absl::Status PushTask(absl::AnyInvocable<void()>& task);
+
+  // Waits for work, at most `max_commits` of it. Tasks come first.
+  Work Take(size_t max_commits);
+  // Everything that is there now, or has come when `timeout` is over or Stop
+  // is called.
+  Work TakeAllWithin(absl::Duration timeout);
+
+  // Refuses what comes from now on.
+  void Stop();
+  bool stopped() const;
+
+ private:
+  Work TakeLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const size_t max_commits_;
+  const size_t max_bytes_;
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<QueuedCommit> commits_ ABSL_GUARDED_BY(mutex_);
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // Whether the sequencer sleeps in Take: else nobody needs to be woken.
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_COMMIT_QUEUE_H_

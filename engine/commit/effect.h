@@ -1,0 +1,64 @@
+#ifndef RESTATE_ENGINE_COMMIT_EFFECT_H_
+#define RESTATE_ENGINE_COMMIT_EFFECT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/backend/backend.h"
+#include "engine/path/path.h"
+#include "engine/tree/tree.h"
+
+namespace restate {
+
+// What one operation did to the tree: all that events, the memory of last
+// changes and the history are made from. Only operations that changed something,
+// and pings, have one.
+struct Effect {
+  enum class Kind { kSet, kDelete, kPing };
+
+  // Its number in the commit; each leaf of a merge has one of its own.
+  int32_t index = 0;
+  Kind kind = Kind::kSet;
+  Path path;
+  // What the path read as before and after. For the root, nothing stands for
+  // {}.
+  Tree before;
+  Tree after;
+  // Whether `before` is whole. A subtree too large to read while sequencing is
+  // left out, and counts as changed everywhere.
+  bool complete = true;
+  // `after` is part of such a subtree, and is left out too.
+  bool after_incomplete = false;
+  // Stands for an absent `before` in the event at the path itself and above.
+  Tree default_value;
+  Tree payload;
+  bool skip_notify = false;
+};
+
+// Who caused a commit.
+enum class CommitOrigin { kClient, kMount };
+
+// A commit that has its place in the order.
+struct SequencedCommit {
+  Revision revision = 0;
+  absl::Time commit_time;
+  CommitOrigin origin = CommitOrigin::kClient;
+  std::vector<Effect> effects;
+};
+
+// Who hears of commits. Called by the sequencer's thread alone.
+class CommitListener {
+ public:
+  virtual ~CommitListener() = default;
+  // Whether anybody wants to know what changes strictly below `path`: then the
+  // sequencer reads old values there however large they are.
+  virtual bool ListensBelow(const Path& path) const = 0;
+  // The commits of one batch, in order, durable and visible to readers.
+  virtual void OnPublished(absl::Span<const SequencedCommit> commits) = 0;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_EFFECT_H_

@@ -1,0 +1,57 @@
+#ifndef RESTATE_ENGINE_COMMIT_EXECUTOR_H_
+#define RESTATE_ENGINE_COMMIT_EXECUTOR_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/commit/commit_request.h"
+#include "engine/commit/effect.h"
+#include "engine/commit/last_changes.h"
+#include "engine/commit/overlay.h"
+
+namespace restate {
+
+// What a commit came to.
+struct Execution {
+  std::vector<OperationResult> results;
+  // Empty if nothing changed and nobody was pinged.
+  std::vector<Effect> effects;
+};
+
+// What the execution of a commit looks at.
+struct ExecutionContext {
+  // The state the operations are applied to, in place.
+  Overlay* overlay;
+  const LastChanges* last_changes;
+  // CommitListener::ListensBelow.
+  absl::FunctionRef<bool(const Path&)> listens_below;
+  // Whether the mount of a path can hold a write: OK or FAILED_PRECONDITION /
+  // NOT_STORABLE.
+  absl::FunctionRef<absl::Status(const Write&)> can_store;
+  // The number the commit has if it changes something.
+  Revision revision;
+  // The bound of the leaf that an APPEND makes.
+  size_t max_leaf_bytes;
+};
+
+// Judges the preconditions and applies the operations, each against what its
+// predecessors left. After an error the overlay must be put back by the caller.
+// Errors name the precondition or, in commits of several, the operation.
+//   ABORTED / PRECONDITION_FAILED, HISTORY_TOO_OLD
+//   FAILED_PRECONDITION / KIND_MISMATCH, NOT_STORABLE
+//   OUT_OF_RANGE / INTEGER_OVERFLOW, REVISION_IN_FUTURE
+//   RESOURCE_EXHAUSTED / LEAF_TOO_LARGE: what APPEND made
+absl::StatusOr<Execution> Execute(const CommitRequest& request,
+                                  const ExecutionContext& context);
+
+// Marks in `last_changes` what the effects changed. Commits of more than 10,000
+// changed leaves mark the subtrees they wrote.
+void RecordChanges(const std::vector<Effect>& effects, Revision revision,
+                   LastChanges* last_changes);
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_EXECUTOR_H_

@@ -1,0 +1,150 @@
+#ifndef RESTATE_ENGINE_COMMIT_SEQUENCER_H_
+#define RESTATE_ENGINE_COMMIT_SEQUENCER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/commit_store.h"
+#include "engine/backend/hybrid/mount_table.h"
+#include "engine/clock/clock.h"
+#include "engine/commit/commit_queue.h"
+#include "engine/commit/commit_request.h"
+#include "engine/commit/effect.h"
+#include "engine/commit/last_changes.h"
+#include "engine/commit/overlay.h"
+#include "engine/commit/publication.h"
+#include "engine/sync/mutex.h"
+
+namespace restate {
+
+// One mount: a place and what serves it.
+struct Mount {
+  Path at;
+  std::unique_ptr<Backend> backend;
+};
+
+// What a sequencer works with, and its bounds.
+struct SequencerOptions {
+  // One of them at the root.
+  std::vector<Mount> mounts;
+  // Null: nothing is durable, and each start begins an epoch.
+  std::unique_ptr<CommitStore> commit_store;
+  // Required; outlives the sequencer.
+  const Clock* clock = nullptr;
+  // Required; outlives the sequencer.
+  CommitListener* listener = nullptr;
+  // Revisions reserved in one durable step.
+  Revision revision_block = 1'000'000;
+  // Bounds of the queue.
+  size_t max_queued_commits = 100'000;
+  size_t max_queued_bytes = size_t{256} << 20;
+  // Bound of the memory of last changes.
+  size_t last_changes_bytes = size_t{256} << 20;
+  // Bound of the leaf that an APPEND makes.
+  size_t max_leaf_bytes = size_t{1} << 20;
+  // At most this many commits share one fsync.
+  size_t max_batch_commits = 4'096;
+};
+
+// Puts commits into one total order and makes them durable, a batch at a time:
+//
+//   1. take what is queued
+//   2. execute each commit in order, against the published state and what this
+//      batch has changed so far; each that changes something gets a revision
+//   3. split the changes by mount; write the commit store's part and the
+//      commits themselves in one durable step: this decides the batch
+//   4. apply the other mounts' parts
+//   5. publish the new state: readers see all of the batch
+//   6. answer the writers
+//   7. hand the commits to the listener: subscribers
+//
+// A batch whose step 3 fails is answered OUTCOME_UNKNOWN and not published; the
+// store is opened again, which tells whether the batch survived, and only then
+// are writes taken again.
+//
+// One thread of its own does all of this. Public functions are thread-safe.
+class Sequencer {
+ public:
+  // INVALID_ARGUMENT if no mount is at the root or two are at one place, else
+  // what opening the first snapshots failed with.
+  static absl::StatusOr<std::unique_ptr<Sequencer>> Start(
+      SequencerOptions options);
+  // Calls Stop.
+  ~Sequencer();
+
+  const std::string& epoch() const { return epoch_; }
+  Publication& publication() { return *publication_; }
+
+  // OUT_OF_RANGE / EPOCH_CHANGED unless `epoch` is empty or the server's.
+  absl::Status CheckEpoch(const std::string& epoch) const;
+
+  // Queues a commit; `done` is called exactly once, here if it is refused.
+  void Submit(CommitRequest request, CommitCallback done);
+
+  // Runs `task` on the sequencer's thread between two batches, when everything
+  // published has gone to the listener and nothing else. Not run, with
+  // UNAVAILABLE / SHUTTING_DOWN, once stopped.
+  absl::Status AtBoundary(absl::AnyInvocable<void()> task);
+
+  // OK, or why no writes are taken.
+  absl::Status Health() const;
+
+  // Finishes what is queued, refuses the rest, and closes the store. Returns
+  // what closing it came to, each time.
+  absl::Status Stop();
+
+ private:
+  struct Batch;
+
+  explicit Sequencer(SequencerOptions options);
+
+  // Takes the place in the order where the store left off.
+  absl::Status Initialize();
+  // A snapshot of every mount, as of `revision`.
+  std::shared_ptr<const PublishedState> StateOfAllMounts(Revision revision);
+
+  void Run();
+  void RunBatch(std::vector<QueuedCommit> commits);
+  // Step 2.
+  void ExecuteCommits(std::vector<QueuedCommit>& commits, Batch& batch);
+  // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
+  void Decide(Batch& batch);
+  absl::Status CanStore(const Write& write) const;
+  absl::Status EnsureReserved(size_t revisions);
+  void ApplyToOtherMounts(Batch& batch);
+  void Publish(Batch& batch);
+  void Recover(Batch& batch);
+  void SetHealth(absl::Status health);
+
+  SequencerOptions options_;
+  std::optional<MountTable> table_;
+  // Per mount: OK, or why it takes nothing any more.
+  std::vector<absl::Status> mount_health_;
+  std::string epoch_;
+  Revision last_given_ = 0;
+  // Revisions up to this one may be given out without another durable step.
+  Revision reserved_ = 0;
+  std::optional<LastChanges> last_changes_;
+  std::optional<Publication> publication_;
+  CommitQueue queue_;
+
+  mutable Mutex health_mutex_;
+  absl::Status health_ ABSL_GUARDED_BY(health_mutex_);
+
+  Mutex stop_mutex_;
+  bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
+  absl::Status stop_status_ ABSL_GUARDED_BY(stop_mutex_);
+  std::thread thread_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_SEQUENCER_H_

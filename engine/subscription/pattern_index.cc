@@ -1,0 +1,215 @@
+#include "engine/subscription/pattern_index.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "engine/error/absl_view.h"
+
+namespace restate {
+
+struct PatternIndex::Node {
+  std::vector<Listener> listeners;
+  absl::flat_hash_map<std::string, std::unique_ptr<Node>> children;
+  std::unique_ptr<Node> wildcard;
+
+  bool HasChildren() const { return wildcard != nullptr || !children.empty(); }
+
+  const Node* Child(std::string_view name) const {
+    auto it = children.find(AbslView(name));
+    return it == children.end() ? nullptr : it->second.get();
+  }
+  // The owner of the child for a segment of a pattern.
+  std::unique_ptr<Node>& Slot(std::string_view segment) {
+    return segment == kWildcard ? wildcard
+                                : children[AbslView(segment)];
+  }
+};
+
+struct PatternIndex::Change {
+  Path place;
+  size_t depth;
+  Tree before;
+  Tree after;
+  std::vector<const Listener*> listeners;
+};
+
+PatternIndex::PatternIndex() : root_(std::make_unique<Node>()) {}
+PatternIndex::~PatternIndex() = default;
+
+void PatternIndex::Add(const Listener& listener) {
+  Node* node = root_.get();
+  for (std::string_view segment : listener.pattern->segments()) {
+    std::unique_ptr<Node>& slot = node->Slot(segment);
+    if (slot == nullptr) slot = std::make_unique<Node>();
+    node = slot.get();
+  }
+  node->listeners.push_back(listener);
+}
+
+void PatternIndex::Remove(const Listener& listener) {
+  std::vector<std::pair<Node*, std::string>> way;
+  Node* node = root_.get();
+  for (std::string_view segment : listener.pattern->segments()) {
+    way.emplace_back(node, segment);
+    node = node->Slot(segment).get();
+  }
+  auto it = std::find_if(node->listeners.begin(), node->listeners.end(),
+                         [&](const Listener& present) {
+                           return present.subscriber == listener.subscriber &&
+                                  *present.pattern == *listener.pattern;
+                         });
+  if (it == node->listeners.end()) return;
+  node->listeners.erase(it);
+  // Branches that lead nowhere go, so that the index does not remember every
+  // pattern there ever was.
+  while (!way.empty() && node->listeners.empty() && !node->HasChildren()) {
+    auto [parent, segment] = way.back();
+    way.pop_back();
+    if (segment == kWildcard) {
+      parent->wildcard.reset();
+    } else {
+      parent->children.erase(segment);
+    }
+    node = parent;
+  }
+}
+
+bool PatternIndex::empty() const {
+  return root_->listeners.empty() && !root_->HasChildren();
+}
+
+std::vector<PatternIndex::Nodes> PatternIndex::Descend(
+    const Path& path) const {
+  std::vector<Nodes> levels;
+  levels.push_back({root_.get()});
+  for (std::string_view segment : path.segments()) {
+    Nodes next;
+    for (const Node* node : levels.back()) {
+      if (const Node* child = node->Child(segment)) next.push_back(child);
+      if (node->wildcard != nullptr) next.push_back(node->wildcard.get());
+    }
+    if (next.empty()) break;
+    levels.push_back(std::move(next));
+  }
+  return levels;
+}
+
+bool PatternIndex::ListensBelow(const Path& path) const {
+  if (empty()) return false;
+  const std::vector<Nodes> levels = Descend(path);
+  if (levels.size() <= path.depth()) return false;
+  return std::any_of(levels.back().begin(), levels.back().end(),
+                     [](const Node* node) { return node->HasChildren(); });
+}
+
+std::vector<const PatternIndex::Listener*> PatternIndex::ListenersAt(
+    const Nodes& nodes) {
+  std::vector<const Listener*> listeners;
+  for (const Node* node : nodes) {
+    for (const Listener& listener : node->listeners) {
+      listeners.push_back(&listener);
+    }
+  }
+  if (nodes.size() > 1) {
+    std::stable_sort(listeners.begin(), listeners.end(),
+                     [](const Listener* a, const Listener* b) {
+                       return *a->pattern < *b->pattern;
+                     });
+  }
+  return listeners;
+}
+
+void PatternIndex::ForEachAtAndAbove(const Path& path,
+                                     PlaceVisitor visit) const {
+  if (empty()) return;
+  const std::vector<Nodes> levels = Descend(path);
+  for (size_t depth = levels.size(); depth-- > 0;) {
+    const std::vector<const Listener*> listeners = ListenersAt(levels[depth]);
+    if (!listeners.empty()) visit(path.Ancestor(depth), listeners);
+  }
+}
+
+void PatternIndex::CollectChanges(const Nodes& nodes, const Path& place,
+                                  const Value* before, const Value* after,
+                                  std::vector<Change>& changes) {
+  const auto step = [&](std::string_view name, const Value* child_before,
+                        const Value* child_after) {
+    if (child_before == nullptr && child_after == nullptr) return;
+    if (child_before != nullptr && child_after != nullptr &&
+        child_before->is_map() && child_after->is_map() &&
+        child_before->as_map().SharesRootWith(child_after->as_map())) {
+      return;
+    }
+    Nodes next;
+    for (const Node* node : nodes) {
+      if (const Node* child = node->Child(name)) next.push_back(child);
+      if (node->wildcard != nullptr) next.push_back(node->wildcard.get());
+    }
+    if (next.empty()) return;
+    const Path child_place = place.Child(name);
+    std::vector<const Listener*> listeners = ListenersAt(next);
+    if (!listeners.empty()) {
+      Tree was = child_before == nullptr ? Tree() : Tree(*child_before);
+      Tree is = child_after == nullptr ? Tree() : Tree(*child_after);
+      if (was != is) {
+        changes.push_back(Change{child_place, child_place.depth(),
+                                 std::move(was), std::move(is),
+                                 std::move(listeners)});
+      }
+    }
+    CollectChanges(next, child_place, child_before, child_after, changes);
+  };
+
+  const auto children = [](const Value* value) {
+    return value != nullptr && value->is_map() ? value->as_map() : Value::Map();
+  };
+  const Value::Map were = children(before);
+  const Value::Map are = children(after);
+  bool any_name = false;
+  size_t names_listened_to = 0;
+  for (const Node* node : nodes) {
+    any_name |= node->wildcard != nullptr;
+    names_listened_to += node->children.size();
+  }
+  // Whichever is less to go through: the names there are, or those somebody
+  // listens to.
+  if (any_name || names_listened_to > were.size() + are.size()) {
+    Value::Map::Diff(were, are,
+                     [&](const std::string& name, const Value* child_before,
+                         const Value* child_after) {
+                       if (name == kOwnValueKey) return;
+                       step(name, child_before, child_after);
+                     });
+    return;
+  }
+  std::set<std::string_view> names;
+  for (const Node* node : nodes) {
+    for (const auto& [name, child] : node->children) names.insert(name);
+  }
+  for (std::string_view name : names) {
+    step(name, before == nullptr ? nullptr : tree::Child(*before, name),
+         after == nullptr ? nullptr : tree::Child(*after, name));
+  }
+}
+
+void PatternIndex::ForEachChangedBelow(const Path& path, const Tree& before,
+                                       const Tree& after,
+                                       ChangeVisitor visit) const {
+  if (empty()) return;
+  const std::vector<Nodes> levels = Descend(path);
+  if (levels.size() <= path.depth()) return;
+  std::vector<Change> changes;
+  CollectChanges(levels.back(), path, before.has_value() ? &*before : nullptr,
+                 after.has_value() ? &*after : nullptr, changes);
+  std::sort(changes.begin(), changes.end(),
+            [](const Change& a, const Change& b) {
+              return a.depth != b.depth ? a.depth > b.depth
+                                        : a.place < b.place;
+            });
+  for (const Change& change : changes) {
+    visit(change.place, change.before, change.after, change.listeners);
+  }
+}
+
+}  // namespace restate

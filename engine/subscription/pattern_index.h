@@ -1,0 +1,79 @@
+#ifndef RESTATE_ENGINE_SUBSCRIPTION_PATTERN_INDEX_H_
+#define RESTATE_ENGINE_SUBSCRIPTION_PATTERN_INDEX_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
+#include "engine/path/path.h"
+#include "engine/path/pattern.h"
+#include "engine/tree/tree.h"
+
+namespace restate {
+
+class Subscriber;
+
+// Who listens where: a trie of patterns by segment. Finding the patterns that
+// match a path and its ancestors costs the path's depth times the matching
+// branches; patterns that do not match cost nothing.
+//
+// Not thread-safe: the sequencer's own.
+class PatternIndex {
+ public:
+  // A pattern of a subscriber. The subscriber outlives its entries.
+  struct Listener {
+    Subscriber* subscriber = nullptr;
+    std::shared_ptr<const PathPattern> pattern;
+  };
+
+  PatternIndex();
+  ~PatternIndex();
+
+  void Add(const Listener& listener);
+  // Removes what Add added for this subscriber and pattern, once.
+  void Remove(const Listener& listener);
+  bool empty() const;
+
+  // Whether a pattern could match a path strictly below `path`.
+  bool ListensBelow(const Path& path) const;
+
+  // Calls `visit` with the listeners at `path`, then at each ancestor up to the
+  // root; at one place in byte order of their patterns. Places nobody listens
+  // to are left out.
+  using PlaceVisitor = absl::FunctionRef<void(
+      const Path& place, absl::Span<const Listener* const> listeners)>;
+  void ForEachAtAndAbove(const Path& path, PlaceVisitor visit) const;
+
+  // Calls `visit` with each place strictly below `path` that somebody listens
+  // to and that reads differently in the subtrees `before` and `after` of
+  // `path`: deepest level first, then in byte order.
+  using ChangeVisitor = absl::FunctionRef<void(
+      const Path& place, const Tree& before, const Tree& after,
+      absl::Span<const Listener* const> listeners)>;
+  void ForEachChangedBelow(const Path& path, const Tree& before,
+                           const Tree& after, ChangeVisitor visit) const;
+
+ private:
+  struct Node;
+  using Nodes = std::vector<const Node*>;
+  struct Change;
+
+  // The nodes that match each prefix of `path`, from the root on; shorter than
+  // the path if none matches further.
+  std::vector<Nodes> Descend(const Path& path) const;
+  static std::vector<const Listener*> ListenersAt(const Nodes& nodes);
+  static void CollectChanges(const Nodes& nodes, const Path& place,
+                             const Value* before, const Value* after,
+                             std::vector<Change>& changes);
+
+  const std::unique_ptr<Node> root_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_SUBSCRIPTION_PATTERN_INDEX_H_
