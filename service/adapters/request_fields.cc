@@ -1,0 +1,41 @@
+#include "service/adapters/request_fields.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/error/absl_view.h"
+#include "engine/error/error.h"
+
+namespace restate {
+
+absl::StatusOr<View> DecodeView(v1::View view) {
+  switch (view) {
+    case v1::VIEW_UNSPECIFIED:
+    case v1::VIEW_ALL:
+      return View::kAll;
+    case v1::VIEW_WITHOUT_DERIVED:
+      return View::kWithoutDerived;
+    case v1::VIEW_OWN_VALUE:
+      return View::kOwnValue;
+    default:
+      return UnknownEnumNumber("view", view);
+  }
+}
+
+absl::Status CheckEncoding(v1::ValueEncoding encoding) {
+  if (v1::ValueEncoding_IsValid(encoding)) return absl::OkStatus();
+  return UnknownEnumNumber("encoding", encoding);
+}
+
+absl::Status CheckRevision(std::string_view field, int64_t revision) {
+  if (revision >= 0) return absl::OkStatus();
+  return MakeError(Reason::kInvalidRequest,
+                   absl::StrCat(AbslView(field), " is ", revision,
+                                "; revisions are never negative"));
+}
+
+absl::Status UnknownEnumNumber(std::string_view field, int number) {
+  return MakeError(Reason::kInvalidRequest,
+                   absl::StrCat(AbslView(field), " is ", number,
+                                ", which this server does not know"));
+}
+
+}  // namespace restate

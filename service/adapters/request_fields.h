@@ -1,0 +1,33 @@
+#ifndef RESTATE_SERVICE_ADAPTERS_REQUEST_FIELDS_H_
+#define RESTATE_SERVICE_ADAPTERS_REQUEST_FIELDS_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/commit/commit_request.h"
+#include "restate/v1/state_service.pb.h"
+#include "restate/v1/value.pb.h"
+
+namespace restate {
+
+// Fields that many requests have. Every error is INVALID_ARGUMENT /
+// INVALID_REQUEST and names the field; enum numbers that this server does not
+// know are errors, never defaults.
+
+// UNSPECIFIED is ALL.
+absl::StatusOr<View> DecodeView(v1::View view);
+
+// OK for known encodings, UNSPECIFIED included.
+absl::Status CheckEncoding(v1::ValueEncoding encoding);
+
+// OK unless negative. `field` is the name for the message: "min_revision".
+absl::Status CheckRevision(std::string_view field, int64_t revision);
+
+// "`field` is `number`, which this server does not know".
+absl::Status UnknownEnumNumber(std::string_view field, int number);
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_ADAPTERS_REQUEST_FIELDS_H_

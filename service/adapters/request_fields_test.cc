@@ -1,0 +1,40 @@
+#include "service/adapters/request_fields.h"
+
+#include "engine/error/error.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace restate {
+namespace {
+
+void ExpectInvalidRequest(const absl::Status& status,
+                          std::string_view message) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_EQ(ErrorReason(status), "INVALID_REQUEST");
+  EXPECT_EQ(std::string(status.message()), message);
+}
+
+TEST(RequestFieldsTest, Views) {
+  EXPECT_EQ(*DecodeView(v1::VIEW_UNSPECIFIED), View::kAll);
+  EXPECT_EQ(*DecodeView(v1::VIEW_ALL), View::kAll);
+  EXPECT_EQ(*DecodeView(v1::VIEW_WITHOUT_DERIVED), View::kWithoutDerived);
+  EXPECT_EQ(*DecodeView(v1::VIEW_OWN_VALUE), View::kOwnValue);
+  ExpectInvalidRequest(DecodeView(static_cast<v1::View>(9)).status(),
+                       "view is 9, which this server does not know");
+}
+
+TEST(RequestFieldsTest, Encodings) {
+  EXPECT_TRUE(CheckEncoding(v1::VALUE_ENCODING_UNSPECIFIED).ok());
+  EXPECT_TRUE(CheckEncoding(v1::VALUE_ENCODING_TYPED).ok());
+  ExpectInvalidRequest(CheckEncoding(static_cast<v1::ValueEncoding>(7)),
+                       "encoding is 7, which this server does not know");
+}
+
+TEST(RequestFieldsTest, Revisions) {
+  EXPECT_TRUE(CheckRevision("min_revision", 0).ok());
+  ExpectInvalidRequest(CheckRevision("min_revision", -1),
+                       "min_revision is -1; revisions are never negative");
+}
+
+}  // namespace
+}  // namespace restate
