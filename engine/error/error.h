@@ -52,9 +52,8 @@ std::string_view ReasonName(Reason reason);
 
 // A status with code, message, reason and metadata; the service's adapters turn
 // it into a google.rpc.Status. `message` says what to do.
-absl::Status MakeError(
-    Reason reason, std::string_view message,
-    const std::map<std::string, std::string>& metadata = {});
+absl::Status MakeError(Reason reason, std::string_view message,
+                       const std::map<std::string, std::string>& metadata = {});
 
 // The reason's wire name that MakeError attached; empty if none.
 std::string ErrorReason(const absl::Status& status);

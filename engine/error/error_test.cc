@@ -25,12 +25,10 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
   using absl::StatusCode;
   constexpr Row kRows[] = {
       {Reason::kInvalidPath, StatusCode::kInvalidArgument, "INVALID_PATH"},
-      {Reason::kKindMismatch, StatusCode::kFailedPrecondition,
-       "KIND_MISMATCH"},
+      {Reason::kKindMismatch, StatusCode::kFailedPrecondition, "KIND_MISMATCH"},
       {Reason::kHistoryTooOld, StatusCode::kAborted, "HISTORY_TOO_OLD"},
       {Reason::kEpochChanged, StatusCode::kOutOfRange, "EPOCH_CHANGED"},
-      {Reason::kLeafTooLarge, StatusCode::kResourceExhausted,
-       "LEAF_TOO_LARGE"},
+      {Reason::kLeafTooLarge, StatusCode::kResourceExhausted, "LEAF_TOO_LARGE"},
       {Reason::kOutcomeUnknown, StatusCode::kUnavailable, "OUTCOME_UNKNOWN"},
       {Reason::kCorrupt, StatusCode::kDataLoss, "CORRUPT"},
   };
@@ -71,15 +69,14 @@ TEST(ErrorTest, OtherStatusesHaveNoReason) {
 }
 
 TEST(ErrorTest, AnnotateKeepsReasonAndAddsMetadata) {
-  const absl::Status status = Annotate(
-      MakeError(Reason::kInvalidPath, "bad", {{"a", "1"}, {"b", "1"}}),
-      "operation 3: ", {{"b", "2"}, {"operation", "3"}});
+  const absl::Status status =
+      Annotate(MakeError(Reason::kInvalidPath, "bad", {{"a", "1"}, {"b", "1"}}),
+               "operation 3: ", {{"b", "2"}, {"operation", "3"}});
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(), "operation 3: bad");
   EXPECT_EQ(ErrorReason(status), "INVALID_PATH");
-  EXPECT_THAT(ErrorMetadata(status),
-              ElementsAre(Pair("a", "1"), Pair("b", "2"),
-                          Pair("operation", "3")));
+  EXPECT_THAT(ErrorMetadata(status), ElementsAre(Pair("a", "1"), Pair("b", "2"),
+                                                 Pair("operation", "3")));
 }
 
 TEST(ErrorTest, AnnotateLeavesOkAndOtherPayloadsAlone) {

@@ -19,8 +19,9 @@ size_t ParentSize(std::string_view key) {
 }
 
 absl::Status BadSegment(std::string_view segment, std::string_view rule) {
-  return MakeError(Reason::kInvalidPath,
-                   absl::StrCat("segment ", Quoted(segment), ": ", AbslView(rule)));
+  return MakeError(
+      Reason::kInvalidPath,
+      absl::StrCat("segment ", Quoted(segment), ": ", AbslView(rule)));
 }
 
 }  // namespace
@@ -30,9 +31,9 @@ absl::Status ValidateSegment(std::string_view segment) {
     return BadSegment(segment, "a segment must have at least one byte");
   }
   if (segment.size() > kMaxSegmentBytes) {
-    return BadSegment(segment, absl::StrCat("has ", segment.size(),
-                                            " bytes; at most ",
-                                            kMaxSegmentBytes, " are allowed"));
+    return BadSegment(segment,
+                      absl::StrCat("has ", segment.size(), " bytes; at most ",
+                                   kMaxSegmentBytes, " are allowed"));
   }
   if (segment.find('\0') != std::string_view::npos) {
     return BadSegment(segment, "must not contain a NUL byte");

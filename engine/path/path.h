@@ -88,7 +88,8 @@ class Path {
 
   // Parses the text form: "/users/1". Leading slash optional, repeated and
   // trailing slashes collapse, "~1" is "/" and "~0" is "~" inside a segment
-  // (RFC 6901). INVALID_ARGUMENT / INVALID_PATH naming the segment and the rule.
+  // (RFC 6901). INVALID_ARGUMENT / INVALID_PATH naming the segment and the
+  // rule.
   static absl::StatusOr<Path> Parse(std::string_view text);
 
   // From unescaped segments. Errors as Parse.

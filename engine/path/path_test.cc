@@ -173,9 +173,8 @@ TEST(PathTest, ContainsBySegments) {
 
 TEST(PathTest, OrdersBySegmentsInByteOrder) {
   // "/a/b" before "/a!": a segment that ends sorts before one that goes on.
-  const std::vector<Path> ordered = {Path(),      P("/a"),  P("/a/b"),
-                                     P("/a\x01"), P("/a!"), P("/ab"),
-                                     P("/b"),     P("/é")};
+  const std::vector<Path> ordered = {Path(),   P("/a"),  P("/a/b"), P("/a\x01"),
+                                     P("/a!"), P("/ab"), P("/b"),   P("/é")};
   for (size_t i = 0; i + 1 < ordered.size(); ++i) {
     EXPECT_LT(ordered[i], ordered[i + 1]) << i;
   }
@@ -196,8 +195,7 @@ TEST(PathTest, ChecksLimitsOfBuiltPaths) {
   Path path;
   for (int i = 0; i < 30; ++i) path = path.Child("d");
   EXPECT_TRUE(path.CheckLimits().ok());
-  ExpectInvalidPath(path.Child("d").CheckLimits(), "31 segments",
-                    "at most 30");
+  ExpectInvalidPath(path.Child("d").CheckLimits(), "31 segments", "at most 30");
   const std::string wide(255, 'a');
   Path heavy;
   for (int i = 0; i < 16; ++i) heavy = heavy.Child(wide);

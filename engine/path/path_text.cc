@@ -38,9 +38,8 @@ absl::Status AppendUnescaped(std::string_view escaped, std::string* key) {
 
 absl::Status TooManySegments(size_t depth) {
   return MakeError(Reason::kInvalidPath,
-                   absl::StrCat("the path has ", depth,
-                                " segments; at most ", kMaxDepth,
-                                " are allowed"));
+                   absl::StrCat("the path has ", depth, " segments; at most ",
+                                kMaxDepth, " are allowed"));
 }
 
 }  // namespace
@@ -58,11 +57,11 @@ absl::StatusOr<std::string> ParseKey(std::string_view text,
     if (escaped.empty()) continue;
     if (++depth > kMaxDepth) {
       // Counted only as far as it takes: the text may be megabytes of slashes.
-      return MakeError(
-          Reason::kInvalidPath,
-          absl::StrCat("the path has more than ", kMaxDepth,
-                       " segments: segment ", Quoted(escaped), " is one too "
-                       "many"));
+      return MakeError(Reason::kInvalidPath,
+                       absl::StrCat("the path has more than ", kMaxDepth,
+                                    " segments: segment ", Quoted(escaped),
+                                    " is one too "
+                                    "many"));
     }
     const size_t start = key.size();
     if (absl::Status status = AppendUnescaped(escaped, &key); !status.ok()) {

@@ -71,8 +71,7 @@ TEST(PatternTest, ExactlyMatchesOnePath) {
 }
 
 TEST(PatternTest, KeepsTheOtherRulesOfPaths) {
-  for (std::string_view text :
-       {"/*/..", "/.", "/~1", "/~2", "/\xFF", "/a~"}) {
+  for (std::string_view text : {"/*/..", "/.", "/~1", "/~2", "/\xFF", "/a~"}) {
     const absl::Status status = PathPattern::Parse(text).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_EQ(ErrorReason(status), "INVALID_PATH") << text;

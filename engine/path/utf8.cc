@@ -69,11 +69,11 @@ std::string Quoted(std::string_view bytes) {
     }
   }
   const std::string_view shown = bytes.substr(0, cut);
-  return absl::StrCat(
-      "\"",
-      IsValidUtf8(shown) ? absl::Utf8SafeCEscape(AbslView(shown))
-                         : absl::CHexEscape(AbslView(shown)),
-      cut < bytes.size() ? "...\"" : "\"");
+  return absl::StrCat("\"",
+                      IsValidUtf8(shown)
+                          ? absl::Utf8SafeCEscape(AbslView(shown))
+                          : absl::CHexEscape(AbslView(shown)),
+                      cut < bytes.size() ? "...\"" : "\"");
 }
 
 }  // namespace restate

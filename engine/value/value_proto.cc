@@ -17,16 +17,15 @@ using Kind = Value::Kind;
 absl::StatusOr<Value> Read(const v1::Value& proto, JsonReader read_json,
                            size_t nesting);
 
-absl::StatusOr<Value> ReadList(const v1::ListValue& proto,
-                               JsonReader read_json, size_t nesting) {
+absl::StatusOr<Value> ReadList(const v1::ListValue& proto, JsonReader read_json,
+                               size_t nesting) {
   if (absl::Status status = CheckMayNest(nesting); !status.ok()) return status;
   Value::List list;
   list.reserve(proto.values_size());
   for (const v1::Value& item : proto.values()) {
     absl::StatusOr<Value> value = Read(item, read_json, nesting + 1);
     if (!value.ok()) {
-      return Annotate(value.status(),
-                      absl::StrCat("item ", list.size(), ": "));
+      return Annotate(value.status(), absl::StrCat("item ", list.size(), ": "));
     }
     list.push_back(*std::move(value));
   }
@@ -41,9 +40,8 @@ absl::StatusOr<Value> ReadMap(const v1::MapValue& proto, JsonReader read_json,
   std::vector<const Field*> fields;
   fields.reserve(proto.fields_size());
   for (const Field& field : proto.fields()) fields.push_back(&field);
-  std::sort(fields.begin(), fields.end(), [](const Field* a, const Field* b) {
-    return a->first < b->first;
-  });
+  std::sort(fields.begin(), fields.end(),
+            [](const Field* a, const Field* b) { return a->first < b->first; });
   Value::Map::Builder builder;
   for (const Field* field : fields) {
     absl::StatusOr<Value> value = Read(field->second, read_json, nesting + 1);
@@ -89,10 +87,9 @@ absl::StatusOr<Value> Read(const v1::Value& proto, JsonReader read_json,
 
 absl::Status CheckMayNest(size_t nesting) {
   if (nesting < kMaxValueNesting) return absl::OkStatus();
-  return MakeError(
-      Reason::kInvalidValue,
-      absl::StrCat("lists and maps nest deeper than ", kMaxDepth,
-                   " levels: make the value flatter"));
+  return MakeError(Reason::kInvalidValue,
+                   absl::StrCat("lists and maps nest deeper than ", kMaxDepth,
+                                " levels: make the value flatter"));
 }
 
 void ToProto(const Value& value, v1::Value* proto) {
@@ -117,8 +114,7 @@ void ToProto(const Value& value, v1::Value* proto) {
       return;
     case Kind::kList: {
       v1::ListValue* list = proto->mutable_list_value();
-      list->mutable_values()->Reserve(
-          static_cast<int>(value.as_list().size()));
+      list->mutable_values()->Reserve(static_cast<int>(value.as_list().size()));
       for (const Value& item : value.as_list()) {
         ToProto(item, list->add_values());
       }

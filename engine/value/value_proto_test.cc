@@ -102,7 +102,9 @@ TEST(ValueProtoTest, JsonIsRefusedWithoutAReader) {
 
 TEST(ValueProtoTest, ReaderIsToldTheNesting) {
   v1::Value proto;
-  (*proto.mutable_list_value()->add_values()->mutable_map_value()
+  (*proto.mutable_list_value()
+        ->add_values()
+        ->mutable_map_value()
         ->mutable_fields())["k"]
       .mutable_json()
       ->set_bool_value(true);
