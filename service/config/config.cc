@@ -1,0 +1,103 @@
+#include "service/config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/error/absl_view.h"
+
+namespace restate {
+namespace {
+
+constexpr std::array<const char*, 6> kLogLevels = {"trace", "debug", "info",
+                                                   "warn",  "error", "off"};
+
+}  // namespace
+
+std::string_view BackendKindName(BackendKind kind) {
+  switch (kind) {
+    case BackendKind::kMemory:
+      return "memory";
+    case BackendKind::kRocksDb:
+      return "rocksdb";
+  }
+  return "";
+}
+
+absl::Status CheckListenAddress(std::string_view listen) {
+  const size_t colon = listen.rfind(':');
+  const std::string_view host =
+      colon == std::string_view::npos ? "" : listen.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (host.empty() ||
+      (!bracketed && host.find(':') != std::string_view::npos)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", AbslView(listen), "\" is not HOST:PORT, such as 127.0.0.1:7420 or ",
+        "[::1]:7420"));
+  }
+  const std::string_view port_text = listen.substr(colon + 1);
+  const bool digits =
+      !port_text.empty() &&
+      port_text.find_first_not_of("0123456789") == std::string_view::npos;
+  int port = 0;
+  if (!digits || !absl::SimpleAtoi(AbslView(port_text), &port) || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", AbslView(port_text), "\" in \"", AbslView(listen),
+                     "\" is not a port: use 0 to 65535 (0 picks a free one)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLogLevel(std::string_view level) {
+  if (std::find(kLogLevels.begin(), kLogLevels.end(), level) !=
+      kLogLevels.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", AbslView(level), "\" is not a log level: use one of ",
+                   absl::StrJoin(kLogLevels, ", ")));
+}
+
+absl::StatusOr<Config> Complete(Config config) {
+  if (config.mounts.empty()) {
+    if (config.data_dir.empty()) {
+      config.mounts.push_back({Path(), BackendKind::kMemory});
+    } else {
+      config.mounts.push_back({Path(), BackendKind::kRocksDb});
+      config.mounts.push_back({Path().Child("tmp"), BackendKind::kMemory});
+    }
+  }
+  std::set<Path> places;
+  for (const MountConfig& mount : config.mounts) {
+    if (!places.insert(mount.at).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("two mounts are at ", mount.at.ToText()));
+    }
+    if (mount.backend == BackendKind::kRocksDb && config.data_dir.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the rocksdb mount at ", mount.at.ToText(),
+          " needs a data directory: give --data-dir DIR, or data_dir in the "
+          "configuration file"));
+    }
+  }
+  if (!places.contains(Path())) {
+    return absl::InvalidArgumentError(
+        "nothing is mounted at /: add a mount with path: /");
+  }
+  RequestLimits& limits = config.limits.request;
+  if (limits.write.max_leaf_bytes > limits.max_message_bytes / 4) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "limits: leaf_bytes, ", limits.write.max_leaf_bytes,
+        ", may be at most a quarter of message_bytes, ",
+        limits.max_message_bytes));
+  }
+  limits.max_read_bytes =
+      limits.max_message_bytes - limits.max_message_bytes / 16;
+  return config;
+}
+
+}  // namespace restate

@@ -1,0 +1,74 @@
+#ifndef RESTATE_SERVICE_CONFIG_CONFIG_H_
+#define RESTATE_SERVICE_CONFIG_CONFIG_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/path/path.h"
+#include "service/adapters/limits.h"
+
+namespace restate {
+
+// Which kind of store keeps what is below a mount point.
+enum class BackendKind { kMemory, kRocksDb };
+
+// "memory", "rocksdb".
+std::string_view BackendKindName(BackendKind kind);
+
+// One mount.
+struct MountConfig {
+  Path at;
+  BackendKind backend = BackendKind::kMemory;
+};
+
+// How much is too much. Each has a clear error when it is passed.
+struct LimitsConfig {
+  // leaf_bytes, nodes, operations, patterns, paths and message_bytes of the
+  // file; `max_read_bytes` follows from message_bytes (see Complete).
+  RequestLimits request;
+  // Bytes that wait for one subscriber.
+  size_t queue_bytes = size_t{8} << 20;
+  // Commits, and their bytes, that wait to be sequenced.
+  size_t commit_queue_length = 100'000;
+  size_t commit_queue_bytes = size_t{256} << 20;
+  // Bytes of the memory of last changes, which answers `unchanged_since`.
+  size_t last_changes_bytes = size_t{256} << 20;
+};
+
+// Everything `restated` can be told. Comes from the command line and the
+// configuration file; docs/operations.md describes each setting.
+struct Config {
+  // HOST:PORT; port 0 picks a free one.
+  std::string listen = "0.0.0.0:7420";
+  // Where durable state lives. Empty: everything is in memory.
+  std::string data_dir;
+  // trace, debug, info, warn, error or off.
+  std::string log_level = "info";
+  // Never empty once complete (see Complete); one of them at the root.
+  std::vector<MountConfig> mounts;
+  LimitsConfig limits;
+};
+
+// OK if `listen` is HOST:PORT with a port from 0 to 65535: "127.0.0.1:7420",
+// "localhost:0", "[::1]:7420". INVALID_ARGUMENT telling what is wrong.
+absl::Status CheckListenAddress(std::string_view listen);
+// OK if `level` is a log level. INVALID_ARGUMENT naming those there are.
+absl::Status CheckLogLevel(std::string_view level);
+
+// Fills in what depends on other settings and checks what only shows when all
+// of them are known.
+//
+// Default mounts: with a data directory RocksDB at / and memory at /tmp,
+// without one memory at /. INVALID_ARGUMENT if a RocksDB mount has no data
+// directory, nothing is mounted at /, two mounts are at one path, or a leaf may
+// be more than a quarter of a message: it must fit with its frame, as base64,
+// into every answer and event.
+absl::StatusOr<Config> Complete(Config config);
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_CONFIG_CONFIG_H_

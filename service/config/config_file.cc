@@ -1,0 +1,215 @@
+#include "service/config/config_file.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace restate {
+namespace {
+
+// yaml-cpp throws. The exceptions end in ReadConfigText and ReadConfigFile:
+// nothing here lets one out, and everything in between returns a Status.
+class Reader {
+ public:
+  Reader(std::string name, Config* config)
+      : name_(std::move(name)), config_(config) {}
+
+  absl::Status Read(const YAML::Node& root) {
+    // An empty file, or one of comments.
+    if (root.IsNull()) return absl::OkStatus();
+    return ReadMap(root, "the file",
+                   {{"listen", Text(&config_->listen, CheckListenAddress)},
+                    {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
+                    {"log_level", Text(&config_->log_level, CheckLogLevel)},
+                    {"mounts", [this](auto& node) { return Mounts(node); }},
+                    {"limits", [this](auto& node) { return Limits(node); }}});
+  }
+
+ private:
+  using ReadValue = std::function<absl::Status(const YAML::Node& node)>;
+  using Keys = std::map<std::string, ReadValue>;
+
+  absl::Status Error(const YAML::Node& node, const std::string& what) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ":", node.Mark().line + 1, ": ", what));
+  }
+
+  // Gives each value of a map to the reader of its key.
+  absl::Status ReadMap(const YAML::Node& node, const std::string& where,
+                       const Keys& keys) const {
+    const std::string allowed = absl::StrJoin(
+        keys, ", ", [](std::string* out, const auto& key_and_reader) {
+          out->append(key_and_reader.first);
+        });
+    if (!node.IsMap()) {
+      return Error(node, absl::StrCat(where, " must be a map; its keys are ",
+                                      allowed));
+    }
+    std::map<std::string, int> lines;
+    for (const auto& entry : node) {
+      const YAML::Node& key_node = entry.first;
+      const std::string key = key_node.IsScalar() ? key_node.Scalar() : "?";
+      const auto reader = keys.find(key);
+      if (reader == keys.end()) {
+        return Error(key_node, absl::StrCat("unknown key \"", key, "\" in ",
+                                            where, "; allowed: ", allowed));
+      }
+      const auto [first, fresh] = lines.emplace(key, key_node.Mark().line + 1);
+      if (!fresh) {
+        return Error(key_node,
+                     absl::StrCat("key \"", key, "\" was already given on line ",
+                                  first->second));
+      }
+      absl::Status status = reader->second(entry.second);
+      if (!status.ok()) {
+        // A nested reader has said where.
+        if (absl::StartsWith(status.message(), name_ + ":")) return status;
+        return Error(key_node, absl::StrCat(key, ": ", status.message()));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status CheckNotEmpty(std::string_view text) {
+    if (!text.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError("must not be empty");
+  }
+
+  static ReadValue Text(std::string* to,
+                        absl::Status (*check)(std::string_view)) {
+    return [to, check](const YAML::Node& node) -> absl::Status {
+      if (!node.IsScalar()) return absl::InvalidArgumentError("must be a text");
+      absl::Status status = check(node.Scalar());
+      if (status.ok()) *to = node.Scalar();
+      return status;
+    };
+  }
+
+  static ReadValue Number(size_t* to, size_t least, size_t most) {
+    return [to, least, most](const YAML::Node& node) -> absl::Status {
+      size_t number = 0;
+      if (!node.IsScalar() || !absl::SimpleAtoi(node.Scalar(), &number) ||
+          number < least || number > most) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
+            "must be a whole number from ", least, " to ", most));
+      }
+      *to = number;
+      return absl::OkStatus();
+    };
+  }
+
+  absl::Status Mounts(const YAML::Node& node) {
+    if (!node.IsSequence()) {
+      return absl::InvalidArgumentError(
+          "must be a list of {path: PATH, backend: rocksdb or memory}");
+    }
+    config_->mounts.clear();
+    for (const YAML::Node& item : node) {
+      MountConfig mount;
+      bool has_path = false;
+      bool has_backend = false;
+      absl::Status status = ReadMap(
+          item, "a mount",
+          {{"path",
+            [&](const YAML::Node& value) -> absl::Status {
+              if (!value.IsScalar()) {
+                return absl::InvalidArgumentError("must be a path such as /tmp");
+              }
+              absl::StatusOr<Path> path = Path::Parse(value.Scalar());
+              if (!path.ok()) return path.status();
+              mount.at = *std::move(path);
+              has_path = true;
+              return absl::OkStatus();
+            }},
+           {"backend", [&](const YAML::Node& value) -> absl::Status {
+              const std::string kind = value.IsScalar() ? value.Scalar() : "";
+              if (kind == BackendKindName(BackendKind::kMemory)) {
+                mount.backend = BackendKind::kMemory;
+              } else if (kind == BackendKindName(BackendKind::kRocksDb)) {
+                mount.backend = BackendKind::kRocksDb;
+              } else {
+                return absl::InvalidArgumentError(
+                    absl::StrCat("\"", kind,
+                                 "\" is not a backend: use rocksdb or memory"));
+              }
+              has_backend = true;
+              return absl::OkStatus();
+            }}});
+      if (!status.ok()) return status;
+      if (!has_path || !has_backend) {
+        return Error(item, absl::StrCat("a mount needs a ",
+                                        has_path ? "backend" : "path"));
+      }
+      config_->mounts.push_back(std::move(mount));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Limits(const YAML::Node& node) {
+    LimitsConfig& limits = config_->limits;
+    RequestLimits& request = limits.request;
+    constexpr size_t kKilo = size_t{1} << 10;
+    constexpr size_t kMega = size_t{1} << 20;
+    constexpr size_t kGiga = size_t{1} << 30;
+    constexpr size_t kMany = 100'000'000;
+    return ReadMap(
+        node, "limits",
+        {{"leaf_bytes",
+          Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
+         // At least an event with its paths; gRPC counts in int.
+         {"message_bytes",
+          Number(&request.max_message_bytes, 64 * kKilo, kGiga)},
+         {"nodes", Number(&request.write.max_nodes, 1, kMany)},
+         {"operations", Number(&request.max_operations, 1, kMany)},
+         {"paths", Number(&request.max_batch_paths, 1, kMany)},
+         {"patterns", Number(&request.max_patterns, 1, kMany)},
+         {"queue_bytes", Number(&limits.queue_bytes, 64 * kKilo, 64 * kGiga)},
+         {"commit_queue_length",
+          Number(&limits.commit_queue_length, 1, kMany)},
+         {"commit_queue_bytes",
+          Number(&limits.commit_queue_bytes, 64 * kKilo, 64 * kGiga)},
+         {"last_changes_bytes",
+          Number(&limits.last_changes_bytes, 64 * kKilo, 64 * kGiga)}});
+  }
+
+  const std::string name_;
+  Config* const config_;
+};
+
+}  // namespace
+
+absl::Status ReadConfigText(const std::string& text, const std::string& name,
+                            Config* config) {
+  try {
+    return Reader(name, config).Read(YAML::Load(text));
+  } catch (const YAML::Exception& e) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ":", e.mark.line + 1, ": ", e.msg));
+  }
+}
+
+absl::Status ReadConfigFile(const std::string& file, Config* config) {
+  std::ifstream in(file);
+  std::stringstream text;
+  if (!in || !(text << in.rdbuf())) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot read the configuration file ", file, ": ",
+                     errno == 0 ? "it is empty or no file" : strerror(errno)));
+  }
+  return ReadConfigText(text.str(), file, config);
+}
+
+}  // namespace restate

@@ -1,0 +1,253 @@
+#include "service/config/config.h"
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "service/config/command_line.h"
+#include "service/config/config_file.h"
+
+namespace restate {
+namespace {
+
+// The message that reading `text` ends with; empty if it is good.
+std::string ErrorOf(const std::string& text) {
+  Config config;
+  const absl::Status status = ReadConfigText(text, "restate.yaml", &config);
+  if (!status.ok()) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  }
+  return std::string(status.message());
+}
+
+absl::StatusOr<CommandLine> Parse(std::vector<const char*> flags) {
+  flags.insert(flags.begin(), "restated");
+  return ParseCommandLine(static_cast<int>(flags.size()), flags.data());
+}
+
+TEST(ConfigFile, ReadsEverySetting) {
+  Config config;
+  ASSERT_TRUE(ReadConfigText(R"(
+listen: 127.0.0.1:1234
+data_dir: data
+log_level: debug
+mounts:
+  - {path: /, backend: rocksdb}
+  - path: /a~1b/c
+    backend: memory
+limits:
+  leaf_bytes: 1
+  message_bytes: 65536
+  nodes: 3
+  operations: 4
+  paths: 5
+  patterns: 6
+  queue_bytes: 65537
+  commit_queue_length: 8
+  commit_queue_bytes: 65538
+  last_changes_bytes: 65539
+)",
+                             "restate.yaml", &config)
+                  .ok());
+  EXPECT_EQ(config.listen, "127.0.0.1:1234");
+  EXPECT_EQ(config.data_dir, "data");
+  EXPECT_EQ(config.log_level, "debug");
+  ASSERT_EQ(config.mounts.size(), 2u);
+  EXPECT_EQ(config.mounts[0].at, Path());
+  EXPECT_EQ(config.mounts[0].backend, BackendKind::kRocksDb);
+  EXPECT_EQ(config.mounts[1].at, Path().Child("a/b").Child("c"));
+  EXPECT_EQ(config.mounts[1].backend, BackendKind::kMemory);
+  EXPECT_EQ(config.limits.request.write.max_leaf_bytes, 1u);
+  EXPECT_EQ(config.limits.request.max_message_bytes, 65536u);
+  EXPECT_EQ(config.limits.request.write.max_nodes, 3u);
+  EXPECT_EQ(config.limits.request.max_operations, 4u);
+  EXPECT_EQ(config.limits.request.max_batch_paths, 5u);
+  EXPECT_EQ(config.limits.request.max_patterns, 6u);
+  EXPECT_EQ(config.limits.queue_bytes, 65537u);
+  EXPECT_EQ(config.limits.commit_queue_length, 8u);
+  EXPECT_EQ(config.limits.commit_queue_bytes, 65538u);
+  EXPECT_EQ(config.limits.last_changes_bytes, 65539u);
+}
+
+TEST(ConfigFile, AnEmptyOneChangesNothing) {
+  EXPECT_EQ(ErrorOf(""), "");
+  EXPECT_EQ(ErrorOf("# nothing yet\n"), "");
+}
+
+TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
+  EXPECT_EQ(ErrorOf("listen: localhost:0\nlimit: 1\n"),
+            "restate.yaml:2: unknown key \"limit\" in the file; allowed: "
+            "data_dir, limits, listen, log_level, mounts");
+  EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
+            "restate.yaml:3: unknown key \"node\" in limits; allowed: "
+            "commit_queue_bytes, commit_queue_length, last_changes_bytes, "
+            "leaf_bytes, message_bytes, nodes, operations, paths, patterns, "
+            "queue_bytes");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
+            "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
+            "backend, path");
+  EXPECT_EQ(ErrorOf("listen: a:1\n\nlisten: b:2\n"),
+            "restate.yaml:3: key \"listen\" was already given on line 1");
+}
+
+TEST(ConfigFile, RefusesBadValues) {
+  EXPECT_EQ(ErrorOf("- 1\n"),
+            "restate.yaml:1: the file must be a map; its keys are data_dir, "
+            "limits, listen, log_level, mounts");
+  EXPECT_EQ(ErrorOf("listen: here\n"),
+            "restate.yaml:1: listen: \"here\" is not HOST:PORT, such as "
+            "127.0.0.1:7420 or [::1]:7420");
+  EXPECT_EQ(ErrorOf("listen: [a]\n"),
+            "restate.yaml:1: listen: must be a text");
+  EXPECT_EQ(ErrorOf("data_dir: \"\"\n"),
+            "restate.yaml:1: data_dir: must not be empty");
+  EXPECT_EQ(ErrorOf("log_level: loud\n"),
+            "restate.yaml:1: log_level: \"loud\" is not a log level: use one "
+            "of trace, debug, info, warn, error, off");
+  EXPECT_EQ(ErrorOf("limits:\n  nodes: many\n"),
+            "restate.yaml:2: nodes: \"many\" must be a whole number from 1 to "
+            "100000000");
+  EXPECT_EQ(ErrorOf("limits:\n  message_bytes: 65535\n"),
+            "restate.yaml:2: message_bytes: \"65535\" must be a whole number "
+            "from 65536 to 1073741824");
+  EXPECT_EQ(ErrorOf("limits:\n  nodes: -1\n"),
+            "restate.yaml:2: nodes: \"-1\" must be a whole number from 1 to "
+            "100000000");
+}
+
+TEST(ConfigFile, RefusesBadMounts) {
+  EXPECT_EQ(ErrorOf("mounts: /\n"),
+            "restate.yaml:1: mounts: must be a list of {path: PATH, backend: "
+            "rocksdb or memory}");
+  EXPECT_EQ(ErrorOf("mounts:\n- path: /\n  backend: disk\n"),
+            "restate.yaml:3: backend: \"disk\" is not a backend: use rocksdb "
+            "or memory");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /}\n"),
+            "restate.yaml:2: a mount needs a backend");
+  EXPECT_EQ(ErrorOf("mounts:\n- {backend: memory}\n"),
+            "restate.yaml:2: a mount needs a path");
+  // The rest of the message is the path's own.
+  EXPECT_TRUE(ErrorOf("mounts:\n- {path: /a/*, backend: memory}\n")
+                  .starts_with("restate.yaml:2: path: "));
+}
+
+TEST(ConfigFile, TellsWhereYamlIsBroken) {
+  EXPECT_TRUE(ErrorOf("listen: a:1\nlimits: {nodes: 1\n")
+                  .starts_with("restate.yaml:3: "));
+}
+
+TEST(ConfigFile, OneThatIsNotThere) {
+  Config config;
+  const absl::Status status = ReadConfigFile("/no/such/file", &config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message(),
+            "cannot read the configuration file /no/such/file: No such file or "
+            "directory");
+}
+
+TEST(ListenAddress, HostAndPort) {
+  EXPECT_TRUE(CheckListenAddress("0.0.0.0:7420").ok());
+  EXPECT_TRUE(CheckListenAddress("localhost:0").ok());
+  EXPECT_TRUE(CheckListenAddress("[::1]:65535").ok());
+  for (const char* bad : {"", "7420", ":7420", "::1:7420", "localhost"}) {
+    EXPECT_FALSE(CheckListenAddress(bad).ok()) << bad;
+  }
+  EXPECT_EQ(CheckListenAddress("localhost:65536").message(),
+            "\"65536\" in \"localhost:65536\" is not a port: use 0 to 65535 (0 "
+            "picks a free one)");
+  EXPECT_FALSE(CheckListenAddress("localhost:").ok());
+  EXPECT_FALSE(CheckListenAddress("localhost:-1").ok());
+  EXPECT_FALSE(CheckListenAddress("localhost: 1").ok());
+}
+
+TEST(Complete, DefaultMounts) {
+  absl::StatusOr<Config> in_memory = Complete({});
+  ASSERT_TRUE(in_memory.ok());
+  ASSERT_EQ(in_memory->mounts.size(), 1u);
+  EXPECT_EQ(in_memory->mounts[0].at, Path());
+  EXPECT_EQ(in_memory->mounts[0].backend, BackendKind::kMemory);
+
+  Config durable;
+  durable.data_dir = "data";
+  absl::StatusOr<Config> on_disk = Complete(durable);
+  ASSERT_TRUE(on_disk.ok());
+  ASSERT_EQ(on_disk->mounts.size(), 2u);
+  EXPECT_EQ(on_disk->mounts[0].at, Path());
+  EXPECT_EQ(on_disk->mounts[0].backend, BackendKind::kRocksDb);
+  EXPECT_EQ(on_disk->mounts[1].at, Path().Child("tmp"));
+  EXPECT_EQ(on_disk->mounts[1].backend, BackendKind::kMemory);
+}
+
+TEST(Complete, RefusesWhatCannotWork) {
+  Config config;
+  config.mounts = {{Path(), BackendKind::kRocksDb}};
+  EXPECT_EQ(Complete(config).status().message(),
+            "the rocksdb mount at / needs a data directory: give --data-dir "
+            "DIR, or data_dir in the configuration file");
+  config.mounts = {{Path().Child("a"), BackendKind::kMemory}};
+  EXPECT_EQ(Complete(config).status().message(),
+            "nothing is mounted at /: add a mount with path: /");
+  config.mounts = {{Path(), BackendKind::kMemory},
+                   {Path(), BackendKind::kMemory}};
+  EXPECT_EQ(Complete(config).status().message(), "two mounts are at /");
+  config.mounts.clear();
+  config.limits.request.write.max_leaf_bytes = 20000;
+  config.limits.request.max_message_bytes = 65536;
+  EXPECT_EQ(Complete(config).status().message(),
+            "limits: leaf_bytes, 20000, may be at most a quarter of "
+            "message_bytes, 65536");
+}
+
+TEST(CommandLine, ReadsFlags) {
+  absl::StatusOr<CommandLine> given =
+      Parse({"--data-dir", "d", "--listen=localhost:1", "--config", "c",
+             "--log-level", "warn"});
+  ASSERT_TRUE(given.ok());
+  EXPECT_FALSE(given->print.has_value());
+  EXPECT_EQ(given->data_dir, "d");
+  EXPECT_EQ(given->listen, "localhost:1");
+  EXPECT_EQ(given->config_file, "c");
+  EXPECT_EQ(given->log_level, "warn");
+}
+
+TEST(CommandLine, HelpAndVersion) {
+  EXPECT_EQ(Parse({"--version"})->print, "restated 0.1.0\n");
+  EXPECT_NE(Parse({"--help"})->print->find("--data-dir DIR"),
+            std::string::npos);
+}
+
+TEST(CommandLine, RefusesWhatItDoesNotKnow) {
+  const auto message = [](std::vector<const char*> flags) {
+    return std::string(Parse(std::move(flags)).status().message());
+  };
+  EXPECT_EQ(message({"--lissten", "a:1"}),
+            "The following arguments were not expected: a:1 --lissten\n"
+            "restated --help lists the flags.");
+  EXPECT_EQ(message({"--listen", "nowhere"}),
+            "--listen: \"nowhere\" is not HOST:PORT, such as 127.0.0.1:7420 or "
+            "[::1]:7420\nrestated --help lists the flags.");
+  EXPECT_EQ(message({"--log-level", "loud"}),
+            "--log-level: \"loud\" is not a log level: use one of trace, "
+            "debug, info, warn, error, off\nrestated --help lists the flags.");
+}
+
+TEST(LoadConfig, FlagsWinOverTheFile) {
+  const std::string file = testing::TempDir() + "/restate_config_test.yaml";
+  std::ofstream(file) << "listen: localhost:1\nlog_level: warn\n"
+                         "data_dir: from_file\n";
+  CommandLine given;
+  given.config_file = file;
+  given.listen = "localhost:2";
+  absl::StatusOr<Config> config = LoadConfig(given);
+  std::remove(file.c_str());
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen, "localhost:2");
+  EXPECT_EQ(config->log_level, "warn");
+  EXPECT_EQ(config->data_dir, "from_file");
+  EXPECT_EQ(config->mounts.size(), 2u);
+}
+
+}  // namespace
+}  // namespace restate

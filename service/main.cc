@@ -1,0 +1,62 @@
+// restated: a reactive state tree, served over gRPC.
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <spdlog/spdlog.h>
+
+#include "engine/clock/clock.h"
+#include "service/config/command_line.h"
+#include "service/server/logging.h"
+#include "service/server/server.h"
+#include "service/server/termination.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int Fail(const absl::Status& status, int exit_status) {
+  const std::string message(status.message());
+  std::fprintf(stderr, "restated: %s\n", message.c_str());
+  return exit_status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const absl::StatusOr<restate::CommandLine> command_line =
+      restate::ParseCommandLine(argc, argv);
+  if (!command_line.ok()) return Fail(command_line.status(), kUsage);
+  if (command_line->print.has_value()) {
+    std::fputs(command_line->print->c_str(), stdout);
+    return 0;
+  }
+  const absl::StatusOr<restate::Config> config =
+      restate::LoadConfig(*command_line);
+  if (!config.ok()) return Fail(config.status(), kFailed);
+  restate::StartLogging(config->log_level);
+
+  restate::Termination termination;
+  const restate::SystemClock clock;
+  absl::StatusOr<std::unique_ptr<restate::Server>> server =
+      restate::Server::Start(*config, &clock);
+  if (!server.ok()) return Fail(server.status(), kFailed);
+  // The first line, for those who started this with port 0.
+  std::printf("listening grpc=%s\n", (*server)->address().c_str());
+  std::fflush(stdout);
+  spdlog::info("restated {} listens on {}; {}", restate::kVersion,
+               (*server)->address(),
+               config->data_dir.empty()
+                   ? std::string("nothing is kept on disk")
+                   : "data directory " + config->data_dir);
+
+  const int signal = termination.Wait();
+  spdlog::info("stopping on signal {}; a second one ends the process at once",
+               signal);
+  const absl::Status stopped = (*server)->Stop();
+  if (!stopped.ok()) return Fail(stopped, kFailed);
+  spdlog::info("stopped");
+  return 0;
+}

@@ -1,0 +1,66 @@
+#include "service/server/engine_builder.h"
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/backend/memory/memory_backend.h"
+#include "engine/backend/rocksdb/rocksdb_store.h"
+
+namespace restate {
+namespace {
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
+    const std::string& data_dir) {
+  const std::filesystem::path directory =
+      std::filesystem::path(data_dir) / "rocksdb";
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot make the data directory ", data_dir, ": ", error.message()));
+  }
+  RocksDbOptions options;
+  options.directory = directory.string();
+  return RocksDbStore::Open(options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
+                                                        const Clock* clock) {
+  ControllerOptions options;
+  options.clock = clock;
+  options.max_queued_commits = config.limits.commit_queue_length;
+  options.max_queued_bytes = config.limits.commit_queue_bytes;
+  options.last_changes_bytes = config.limits.last_changes_bytes;
+
+  // With a data directory the store decides commits even if every mount is in
+  // memory: revisions then go on after a restart.
+  std::unique_ptr<RocksDbStore> store;
+  if (!config.data_dir.empty()) {
+    absl::StatusOr<std::unique_ptr<RocksDbStore>> opened =
+        OpenStore(config.data_dir);
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+  }
+  for (const MountConfig& mount : config.mounts) {
+    switch (mount.backend) {
+      case BackendKind::kMemory:
+        options.mounts.push_back({mount.at, std::make_unique<MemoryBackend>()});
+        break;
+      case BackendKind::kRocksDb: {
+        absl::StatusOr<std::unique_ptr<Backend>> backend =
+            store->OpenMount(mount.at);
+        if (!backend.ok()) return backend.status();
+        options.mounts.push_back({mount.at, *std::move(backend)});
+        break;
+      }
+    }
+  }
+  options.commit_store = std::move(store);
+  return Controller::Start(std::move(options));
+}
+
+}  // namespace restate

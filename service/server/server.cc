@@ -1,0 +1,156 @@
+#include "service/server/server.h"
+
+#include <grpcpp/ext/channelz_service_plugin.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "service/server/engine_builder.h"
+
+namespace restate {
+namespace {
+
+constexpr absl::Duration kTickInterval = absl::Seconds(1);
+// How long Stop waits for streams whose clients read slowly, and then for calls
+// that are not ours, such as somebody watching the health.
+constexpr absl::Duration kStreamGrace = absl::Seconds(5);
+constexpr std::chrono::milliseconds kCallGrace{500};
+
+// A peer that is gone without a word is found within 40 s.
+constexpr int kKeepaliveMillis = 30'000;
+constexpr int kKeepaliveTimeoutMillis = 10'000;
+// How often clients may ask the same of us, without calls too.
+constexpr int kMinClientPingMillis = 10'000;
+
+// What gRPC adds to a message does not count.
+int GrpcBytes(size_t bytes) { return static_cast<int>(bytes); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
+                                                      const Clock* clock) {
+  absl::StatusOr<std::unique_ptr<Controller>> controller =
+      StartEngine(config, clock);
+  if (!controller.ok()) return controller.status();
+  std::unique_ptr<Server> server(
+      new Server(config, clock, *std::move(controller)));
+  absl::Status status = server->Listen(config);
+  if (!status.ok()) return status;
+  return server;
+}
+
+Server::Server(const Config& config, const Clock* clock,
+               std::unique_ptr<Controller> controller)
+    : clock_(clock),
+      controller_(std::move(controller)),
+      read_thread_("restate-read"),
+      subscribe_thread_("restate-subscr"),
+      pump_thread_("restate-pump"),
+      state_service_({.controller = controller_.get(),
+                      .clock = clock,
+                      .limits = config.limits.request,
+                      .open_streams = &open_streams_,
+                      .worker = &read_thread_}),
+      event_service_({.controller = controller_.get(),
+                      .limits = config.limits.request,
+                      .queue_bytes = config.limits.queue_bytes,
+                      .open_streams = &open_streams_,
+                      .subscriber = &subscribe_thread_,
+                      .pump = &pump_thread_}) {}
+
+Server::~Server() {
+  const absl::Status status = Stop();
+  if (!status.ok()) spdlog::error("stopping: {}", status.ToString());
+}
+
+absl::Status Server::Listen(const Config& config) {
+  // These register themselves when their libraries are loaded, but nothing
+  // would load them if nothing were called.
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::channelz::experimental::InitChannelzService();
+
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(),
+                           &port);
+  // Two servers on one port are a mistake, not a way to share the load.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(
+      GrpcBytes(config.limits.request.max_message_bytes));
+  builder.SetMaxSendMessageSize(
+      GrpcBytes(config.limits.request.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kMinClientPingMillis);
+  builder.RegisterService(&state_service_);
+  builder.RegisterService(&event_service_);
+  grpc_server_ = builder.BuildAndStart();
+  if (grpc_server_ == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", config.listen,
+                     ": is another server there, or the host not this one?"));
+  }
+  address_ = absl::StrCat(
+      config.listen.substr(0, config.listen.rfind(':')), ":", port);
+  ReportHealth(true);
+  ticker_ = std::make_unique<Ticker>(kTickInterval, [this] { Tick(); });
+  return absl::OkStatus();
+}
+
+void Server::Tick() {
+  open_streams_.CheckTime(clock_->Now());
+  state_service_.pinned_states()->DropExpired();
+  const absl::Status health = controller_->Health();
+  // A store that is to be opened again waits for all who look at it.
+  if (!health.ok()) state_service_.pinned_states()->DropAll();
+  if (health.ok() == healthy_) return;
+  healthy_ = health.ok();
+  if (healthy_) {
+    spdlog::info("taking writes again");
+  } else {
+    spdlog::error("taking no writes: {}", health.ToString());
+  }
+  ReportHealth(healthy_);
+}
+
+void Server::ReportHealth(bool serving) {
+  grpc::HealthCheckServiceInterface* const health =
+      grpc_server_->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  health->SetServingStatus(v1::StateService::service_full_name(), serving);
+  health->SetServingStatus(v1::EventService::service_full_name(), serving);
+}
+
+absl::Status Server::Stop() {
+  if (stopped_) return absl::OkStatus();
+  stopped_ = true;
+  ticker_.reset();
+  if (grpc_server_ != nullptr) {
+    grpc_server_->GetHealthCheckService()->Shutdown();
+  }
+  open_streams_.Drain();
+  const absl::Status status = controller_->Stop();
+  if (!open_streams_.WaitUntilNone(kStreamGrace)) {
+    spdlog::warn("{} streams are not read to their end: cutting them off",
+                 open_streams_.count());
+  }
+  if (grpc_server_ != nullptr) {
+    grpc_server_->Shutdown(std::chrono::system_clock::now() + kCallGrace);
+  }
+  state_service_.pinned_states()->DropAll();
+  return status;
+}
+
+}  // namespace restate

@@ -1,0 +1,76 @@
+#ifndef RESTATE_SERVICE_SERVER_SERVER_H_
+#define RESTATE_SERVICE_SERVER_SERVER_H_
+
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/clock/clock.h"
+#include "engine/controller/controller.h"
+#include "service/config/config.h"
+#include "service/events/event_service.h"
+#include "service/server/ticker.h"
+#include "service/state/state_service.h"
+#include "service/streams/open_streams.h"
+#include "service/streams/work_thread.h"
+
+namespace restate {
+
+// A running server: the engine with its stores, and the gRPC services in front
+// of it: StateService, EventService, health (grpc.health.v1, per service),
+// reflection and channelz.
+class Server {
+ public:
+  // Opens the stores, and serves. `config` is complete (see Complete); `clock`
+  // outlives the server.
+  //   UNAVAILABLE: the address cannot be listened on.
+  //   Errors of StartEngine.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
+                                                       const Clock* clock);
+  // Calls Stop.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // HOST:PORT with the port that is really listened on.
+  const std::string& address() const { return address_; }
+
+  // Ends in order: reports NOT_SERVING; takes no new commits and finishes those
+  // queued; ends every stream with UNAVAILABLE / SHUTTING_DOWN after what it
+  // holds, waiting a few seconds for slow readers; closes the stores. Returns
+  // what closing them said. Idempotent; call from one thread.
+  absl::Status Stop();
+
+ private:
+  Server(const Config& config, const Clock* clock,
+         std::unique_ptr<Controller> controller);
+
+  absl::Status Listen(const Config& config);
+  // Once a second.
+  void Tick();
+  void ReportHealth(bool serving);
+
+  const Clock* const clock_;
+  // In the order in which they need each other; destroyed the other way round.
+  const std::unique_ptr<Controller> controller_;
+  OpenStreams open_streams_;
+  WorkThread read_thread_;
+  WorkThread subscribe_thread_;
+  WorkThread pump_thread_;
+  StateService state_service_;
+  EventService event_service_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<Ticker> ticker_;
+
+  std::string address_;
+  // Used by the ticker alone.
+  bool healthy_ = true;
+  bool stopped_ = false;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_SERVER_SERVER_H_

@@ -1,0 +1,114 @@
+#include "service/state/pinned_states.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "engine/error/absl_view.h"
+#include "engine/error/error.h"
+
+namespace restate {
+namespace {
+
+std::string RandomId() {
+  std::random_device device;
+  std::string id;
+  while (id.size() < PinnedStates::kIdBytes) {
+    const uint32_t bits = device();
+    id.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
+  }
+  return id;
+}
+
+}  // namespace
+
+PinnedStates::PinnedStates(const Clock* clock, size_t max_pins)
+    : clock_(clock), max_pins_(max_pins) {}
+
+std::string PinnedStates::Pin(const Path& path,
+                              std::shared_ptr<const PublishedState> state) {
+  std::string id = RandomId();
+  const absl::Time now = clock_->Now();
+  // States are dropped without the lock: the last holder frees a whole tree.
+  std::shared_ptr<const PublishedState> evicted;
+  MutexLock lock(&mutex_);
+  if (pins_.size() >= max_pins_) {
+    auto oldest = std::min_element(
+        pins_.begin(), pins_.end(), [](const auto& a, const auto& b) {
+          return a.second.last_used < b.second.last_used;
+        });
+    evicted = std::move(oldest->second.state);
+    pins_.erase(oldest);
+  }
+  pins_[id] = Entry{path, std::move(state), now};
+  return id;
+}
+
+absl::StatusOr<std::shared_ptr<const PublishedState>> PinnedStates::Find(
+    std::string_view id, const Path& path) {
+  const absl::Time now = clock_->Now();
+  MutexLock lock(&mutex_);
+  const auto it = pins_.find(AbslView(id));
+  if (it == pins_.end() || now - it->second.last_used > kPinTime) {
+    return MakeError(Reason::kSnapshotExpired,
+                     "the page token is older than 60 s, and what it showed is "
+                     "gone: list again from the first page");
+  }
+  if (it->second.path != path) {
+    return MakeError(
+        Reason::kInvalidRequest,
+        absl::StrCat("the page token is for ", it->second.path.ToText(),
+                     " and not for ", path.ToText()));
+  }
+  it->second.last_used = now;
+  return it->second.state;
+}
+
+void PinnedStates::DropExpired() {
+  const absl::Time now = clock_->Now();
+  std::vector<std::shared_ptr<const PublishedState>> dropped;
+  MutexLock lock(&mutex_);
+  for (auto it = pins_.begin(); it != pins_.end();) {
+    auto entry = it++;
+    if (now - entry->second.last_used > kPinTime) {
+      dropped.push_back(std::move(entry->second.state));
+      pins_.erase(entry);
+    }
+  }
+}
+
+void PinnedStates::DropAll() {
+  absl::flat_hash_map<std::string, Entry> dropped;
+  MutexLock lock(&mutex_);
+  dropped.swap(pins_);
+}
+
+size_t PinnedStates::count() const {
+  MutexLock lock(&mutex_);
+  return pins_.size();
+}
+
+std::string EncodePageToken(std::string_view id, std::string_view last_name) {
+  return absl::WebSafeBase64Escape(
+      absl::StrCat(AbslView(id), AbslView(last_name)));
+}
+
+absl::StatusOr<PageToken> DecodePageToken(const std::string& text) {
+  std::string bytes;
+  if (!absl::WebSafeBase64Unescape(text, &bytes) ||
+      bytes.size() <= PinnedStates::kIdBytes ||
+      !ValidateSegment(bytes.substr(PinnedStates::kIdBytes)).ok()) {
+    return MakeError(
+        Reason::kInvalidRequest,
+        "page_token is not one that this server gave: pass next_page_token of "
+        "the answer before as it is, or nothing for the first page");
+  }
+  return PageToken{bytes.substr(0, PinnedStates::kIdBytes),
+                   bytes.substr(PinnedStates::kIdBytes)};
+}
+
+}  // namespace restate

@@ -1,0 +1,348 @@
+#include "service/state/state_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/error/error.h"
+#include "service/adapters/commit_adapter.h"
+#include "service/adapters/path_adapter.h"
+#include "service/adapters/request_fields.h"
+#include "service/adapters/status_adapter.h"
+#include "service/adapters/value_adapter.h"
+#include "service/state/answer_size.h"
+#include "service/state/list_children.h"
+#include "service/state/read_path.h"
+#include "service/state/state_source.h"
+#include "service/state/write_stream.h"
+#include "service/streams/stream_pump.h"
+
+namespace restate {
+namespace {
+
+constexpr size_t kDefaultPageSize = 1'000;
+constexpr size_t kMaxPageSize = 10'000;
+// A page stays below what gRPC clients accept by default, 4 MiB.
+constexpr size_t kMaxPageBytes = size_t{3} << 20;
+
+void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+  reactor->Finish(status.ok() ? grpc::Status::OK : ToGrpcStatus(status));
+}
+
+// The options of a read, from the fields that reads have in common.
+template <typename Request>
+absl::StatusOr<ReadOptions> DecodeReadOptions(const Request& request,
+                                              const RequestLimits& limits) {
+  absl::Status status = CheckEncoding(request.encoding());
+  if (!status.ok()) return status;
+  absl::StatusOr<View> view = DecodeView(request.view());
+  if (!view.ok()) return view.status();
+  return ReadOptions{.view = *view,
+                     .depth = request.depth(),
+                     .partial = request.partial(),
+                     .max_bytes = limits.max_read_bytes};
+}
+
+}  // namespace
+
+StateService::StateService(StateServiceParts parts)
+    : parts_(std::move(parts)), pinned_states_(parts_.clock) {}
+
+template <typename Use>
+void StateService::AtRevision(const std::string& epoch, Revision min_revision,
+                              Use use) {
+  absl::Status status = parts_.controller->CheckEpoch(epoch);
+  if (status.ok()) status = CheckRevision("min_revision", min_revision);
+  if (!status.ok()) return use(absl::StatusOr<State>(status));
+  State published = parts_.controller->Published();
+  if (published->revision() >= min_revision) {
+    return use(absl::StatusOr<State>(std::move(published)));
+  }
+  parts_.controller->WhenPublished(
+      min_revision, [worker = parts_.worker,
+                     use = std::move(use)](absl::StatusOr<State> state) {
+        worker->Post(
+            [use, state = std::move(state)]() mutable { use(std::move(state)); });
+      });
+}
+
+template <typename Request, typename Response, typename Encode>
+grpc::ServerUnaryReactor* StateService::RunCommit(
+    grpc::CallbackServerContext* context, const Request* request,
+    Response* response, Encode encode) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  absl::StatusOr<CommitRequest> commit = DecodeCommit(*request, parts_.limits);
+  if (!commit.ok()) {
+    Finish(reactor, commit.status());
+    return reactor;
+  }
+  // `request` and `response` live until the reactor is finished.
+  parts_.controller->Commit(
+      *std::move(commit), [reactor, response, encode = std::move(encode)](
+                              absl::StatusOr<CommitResult> result) {
+        Finish(reactor, result.ok() ? encode(*result, response)
+                                    : result.status());
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* StateService::GetState(
+    grpc::CallbackServerContext* context, const v1::GetStateRequest* request,
+    v1::GetStateResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  AtRevision(request->epoch(), request->min_revision(),
+             [this, reactor, request, response](absl::StatusOr<State> state) {
+               Finish(reactor, state.ok()
+                                   ? ReadOne(**state, *request, response)
+                                   : state.status());
+             });
+  return reactor;
+}
+
+absl::Status StateService::ReadOne(const PublishedState& state,
+                                   const v1::GetStateRequest& request,
+                                   v1::GetStateResponse* response) const {
+  absl::StatusOr<Path> path = DecodePath(request.path());
+  if (!path.ok()) return path.status();
+  absl::StatusOr<ReadOptions> options =
+      DecodeReadOptions(request, parts_.limits);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<Reading> reading = ReadPath(state, *path, *options);
+  if (!reading.ok()) return reading.status();
+
+  const bool exists = reading->tree.has_value();
+  if (!exists && request.has_default_value()) {
+    absl::StatusOr<Value> value = DecodeValue(request.default_value());
+    if (!value.ok()) return Annotate(value.status(), "default_value: ");
+    value = tree::Canonicalize(*value, *path, parts_.limits.write);
+    if (!value.ok()) return Annotate(value.status(), "default_value: ");
+    reading->tree = *std::move(value);
+  }
+  if (reading->tree.has_value()) {
+    EncodeValue(*reading->tree, request.encoding(), response->mutable_value());
+  }
+  response->set_exists(exists);
+  response->set_truncated(reading->truncated);
+  response->set_revision(state.revision());
+  response->set_epoch(parts_.controller->epoch());
+  if (response->ByteSizeLong() > parts_.limits.max_message_bytes) {
+    return ReadTooLarge(*path, parts_.limits.max_message_bytes);
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* StateService::BatchGetState(
+    grpc::CallbackServerContext* context,
+    const v1::BatchGetStateRequest* request,
+    v1::BatchGetStateResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  AtRevision(request->epoch(), request->min_revision(),
+             [this, reactor, request, response](absl::StatusOr<State> state) {
+               Finish(reactor, state.ok()
+                                   ? ReadMany(**state, *request, response)
+                                   : state.status());
+             });
+  return reactor;
+}
+
+absl::Status StateService::ReadMany(const PublishedState& state,
+                                    const v1::BatchGetStateRequest& request,
+                                    v1::BatchGetStateResponse* response) const {
+  const size_t count = static_cast<size_t>(request.paths_size());
+  if (count > parts_.limits.max_batch_paths) {
+    return MakeError(
+        Reason::kTooManyPaths,
+        absl::StrCat("a batch may read ", parts_.limits.max_batch_paths,
+                     " paths, not ", count, ": use several"));
+  }
+  absl::StatusOr<ReadOptions> options =
+      DecodeReadOptions(request, parts_.limits);
+  if (!options.ok()) return options.status();
+
+  for (size_t i = 0; i < count; ++i) {
+    const auto in_error = [i](const absl::Status& status) {
+      return Annotate(status, absl::StrCat("path ", i, ": "),
+                      {{"path_index", absl::StrCat(i)}});
+    };
+    absl::StatusOr<Path> path = DecodePath(request.paths(static_cast<int>(i)));
+    if (!path.ok()) return in_error(path.status());
+    absl::StatusOr<Reading> reading = ReadPath(state, *path, *options);
+    if (!reading.ok()) return in_error(reading.status());
+
+    v1::BatchGetStateResponse::Result* const result = response->add_results();
+    EncodePath(*path, result->mutable_path());
+    result->set_exists(reading->tree.has_value());
+    result->set_truncated(reading->truncated);
+    if (reading->tree.has_value()) {
+      EncodeValue(*reading->tree, request.encoding(), result->mutable_value());
+    }
+    // The paths share the bytes of one message.
+    const size_t bytes = result->ByteSizeLong();
+    if (bytes > options->max_bytes) {
+      return MakeError(
+          Reason::kReadTooLarge,
+          absl::StrCat("what the first ", i + 1, " of ", count,
+                       " paths read as is over ", parts_.limits.max_read_bytes,
+                       " bytes: ask for fewer, read with `depth`, or use "
+                       "StreamState"));
+    }
+    options->max_bytes -= bytes;
+  }
+  response->set_revision(state.revision());
+  response->set_epoch(parts_.controller->epoch());
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* StateService::SetState(
+    grpc::CallbackServerContext* context, const v1::SetStateRequest* request,
+    v1::SetStateResponse* response) {
+  return RunCommit(
+      context, request, response,
+      [this, encoding = request->encoding()](const CommitResult& result,
+                                             v1::SetStateResponse* response) {
+        EncodeResult(result, parts_.controller->epoch(), encoding, response);
+        return CheckAnswerSize(*response, result.revision, parts_.limits);
+      });
+}
+
+grpc::ServerUnaryReactor* StateService::DeleteState(
+    grpc::CallbackServerContext* context, const v1::DeleteStateRequest* request,
+    v1::DeleteStateResponse* response) {
+  return RunCommit(context, request, response,
+                   [this](const CommitResult& result,
+                          v1::DeleteStateResponse* response) {
+                     EncodeResult(result, parts_.controller->epoch(), response);
+                     return absl::OkStatus();
+                   });
+}
+
+grpc::ServerUnaryReactor* StateService::Ping(
+    grpc::CallbackServerContext* context, const v1::PingRequest* request,
+    v1::PingResponse* response) {
+  return RunCommit(
+      context, request, response,
+      [this](const CommitResult& result, v1::PingResponse* response) {
+        EncodeResult(result, parts_.controller->epoch(), response);
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* StateService::Commit(
+    grpc::CallbackServerContext* context, const v1::CommitRequest* request,
+    v1::CommitResponse* response) {
+  return RunCommit(
+      context, request, response,
+      [this, request](const CommitResult& result,
+                      v1::CommitResponse* response) {
+        EncodeResult(result, KindsOf(*request), parts_.controller->epoch(),
+                     request->encoding(), response);
+        return CheckAnswerSize(*response, result.revision, parts_.limits);
+      });
+}
+
+grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>*
+StateService::Write(grpc::CallbackServerContext* context) {
+  return WriteStream::Open(parts_.controller, &parts_.limits,
+                           parts_.open_streams);
+}
+
+grpc::ServerUnaryReactor* StateService::ListChildren(
+    grpc::CallbackServerContext* context,
+    const v1::ListChildrenRequest* request,
+    v1::ListChildrenResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  absl::StatusOr<Path> path = DecodePath(request->path());
+  if (!path.ok()) {
+    Finish(reactor, path.status());
+  } else if (request->page_size() < 0) {
+    Finish(reactor, MakeError(Reason::kInvalidRequest,
+                              "page_size must not be negative"));
+  } else if (request->page_token().empty()) {
+    AtRevision(request->epoch(), request->min_revision(),
+               [this, reactor, request, response,
+                path = *std::move(path)](absl::StatusOr<State> state) {
+                 Finish(reactor, state.ok()
+                                     ? ListPage(path, *std::move(state),
+                                                *request, response)
+                                     : state.status());
+               });
+  } else {
+    absl::Status status = parts_.controller->CheckEpoch(request->epoch());
+    if (status.ok() && request->min_revision() != 0) {
+      status = MakeError(Reason::kInvalidRequest,
+                         "min_revision does not go with page_token, which "
+                         "names the state to read");
+    }
+    if (status.ok()) status = ListPage(*path, nullptr, *request, response);
+    Finish(reactor, status);
+  }
+  return reactor;
+}
+
+absl::Status StateService::ListPage(const Path& path, State state,
+                                    const v1::ListChildrenRequest& request,
+                                    v1::ListChildrenResponse* response) {
+  PageToken token;
+  if (!request.page_token().empty()) {
+    absl::StatusOr<PageToken> given = DecodePageToken(request.page_token());
+    if (!given.ok()) return given.status();
+    token = *std::move(given);
+    absl::StatusOr<State> pinned = pinned_states_.Find(token.id, path);
+    if (!pinned.ok()) return pinned.status();
+    state = *std::move(pinned);
+  }
+  const size_t page_size =
+      request.page_size() == 0
+          ? kDefaultPageSize
+          : std::min(static_cast<size_t>(request.page_size()), kMaxPageSize);
+  absl::StatusOr<std::string> last = ListChildrenPage(
+      state->tree(), path, token.last_name, page_size,
+      std::min(kMaxPageBytes, parts_.limits.max_message_bytes / 2), response);
+  if (!last.ok()) return last.status();
+  response->set_revision(state->revision());
+  response->set_epoch(parts_.controller->epoch());
+  if (!last->empty()) {
+    if (token.id.empty()) token.id = pinned_states_.Pin(path, std::move(state));
+    response->set_next_page_token(EncodePageToken(token.id, *last));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
+    grpc::CallbackServerContext* context,
+    const v1::StreamStateRequest* request) {
+  using Pump = StreamPump<v1::StreamStateResponse>;
+  const std::shared_ptr<Pump> pump = Pump::Open(
+      {.open_streams = parts_.open_streams,
+       .worker = parts_.worker,
+       .write_deadline = kPinTime,
+       .overdue = MakeError(Reason::kSnapshotExpired,
+                            "reading one message took longer than 60 s, and "
+                            "what it showed is gone: read again from the "
+                            "start"),
+       .clock = parts_.clock});
+  absl::StatusOr<Path> path = DecodePath(request->path());
+  absl::Status status = path.status();
+  if (status.ok()) status = CheckEncoding(request->encoding());
+  if (!status.ok()) {
+    pump->Begin(status);
+    return pump.get();
+  }
+  // Not `request`: it is gone when the call has ended, by its client say, while
+  // this waits for the revision.
+  AtRevision(
+      request->epoch(), request->min_revision(),
+      [this, pump, path = *std::move(path),
+       encoding = request->encoding()](absl::StatusOr<State> state) {
+        if (!state.ok()) return pump->Begin(state.status());
+        pump->Begin(std::make_unique<StateSource>(
+            *std::move(state), parts_.controller->epoch(), path, encoding,
+            std::min(kStreamStateChunkBytes,
+                     parts_.limits.max_message_bytes / 4),
+            parts_.open_streams));
+      });
+  return pump.get();
+}
+
+}  // namespace restate

@@ -1,0 +1,100 @@
+#ifndef RESTATE_SERVICE_STATE_STATE_SERVICE_H_
+#define RESTATE_SERVICE_STATE_STATE_SERVICE_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+
+#include "engine/clock/clock.h"
+#include "engine/controller/controller.h"
+#include "restate/v1/state_service.grpc.pb.h"
+#include "service/adapters/limits.h"
+#include "service/state/pinned_states.h"
+#include "service/streams/open_streams.h"
+#include "service/streams/work_thread.h"
+
+namespace restate {
+
+// What the services work with. All outlives the server's calls.
+struct StateServiceParts {
+  Controller* controller = nullptr;
+  const Clock* clock = nullptr;
+  RequestLimits limits;
+  OpenStreams* open_streams = nullptr;
+  // Reads that waited for a revision are done here: the sequencer's thread,
+  // which ends the wait, must not read.
+  WorkThread* worker = nullptr;
+};
+
+// restate.v1.StateService: converts, calls the engine, converts the answer.
+//
+// Reads are answered on the thread that brought them, writes on the sequencer's
+// thread when they are decided; there is no other hop.
+class StateService final : public v1::StateService::CallbackService {
+ public:
+  explicit StateService(StateServiceParts parts);
+
+  grpc::ServerUnaryReactor* GetState(grpc::CallbackServerContext* context,
+                                     const v1::GetStateRequest* request,
+                                     v1::GetStateResponse* response) override;
+  grpc::ServerUnaryReactor* BatchGetState(
+      grpc::CallbackServerContext* context,
+      const v1::BatchGetStateRequest* request,
+      v1::BatchGetStateResponse* response) override;
+  grpc::ServerUnaryReactor* SetState(grpc::CallbackServerContext* context,
+                                     const v1::SetStateRequest* request,
+                                     v1::SetStateResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteState(
+      grpc::CallbackServerContext* context,
+      const v1::DeleteStateRequest* request,
+      v1::DeleteStateResponse* response) override;
+  grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
+                                 const v1::PingRequest* request,
+                                 v1::PingResponse* response) override;
+  grpc::ServerUnaryReactor* Commit(grpc::CallbackServerContext* context,
+                                   const v1::CommitRequest* request,
+                                   v1::CommitResponse* response) override;
+  grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>* Write(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* ListChildren(
+      grpc::CallbackServerContext* context,
+      const v1::ListChildrenRequest* request,
+      v1::ListChildrenResponse* response) override;
+  grpc::ServerWriteReactor<v1::StreamStateResponse>* StreamState(
+      grpc::CallbackServerContext* context,
+      const v1::StreamStateRequest* request) override;
+
+  // What page tokens hold on to.
+  PinnedStates* pinned_states() { return &pinned_states_; }
+
+ private:
+  using State = std::shared_ptr<const PublishedState>;
+
+  // Calls `use` with the state at or after `min_revision`, or why there is
+  // none; here if it is published.
+  template <typename Use>
+  void AtRevision(const std::string& epoch, Revision min_revision, Use use);
+  // Decodes a write, queues it, and finishes the call with what `encode` makes
+  // of the result.
+  template <typename Request, typename Response, typename Encode>
+  grpc::ServerUnaryReactor* RunCommit(grpc::CallbackServerContext* context,
+                                      const Request* request,
+                                      Response* response, Encode encode);
+
+  absl::Status ReadOne(const PublishedState& state,
+                       const v1::GetStateRequest& request,
+                       v1::GetStateResponse* response) const;
+  absl::Status ReadMany(const PublishedState& state,
+                        const v1::BatchGetStateRequest& request,
+                        v1::BatchGetStateResponse* response) const;
+  absl::Status ListPage(const Path& path, State state,
+                        const v1::ListChildrenRequest& request,
+                        v1::ListChildrenResponse* response);
+
+  const StateServiceParts parts_;
+  PinnedStates pinned_states_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_STATE_STATE_SERVICE_H_

@@ -1,0 +1,179 @@
+#include "service/state/write_stream.h"
+
+#include <optional>
+#include <utility>
+
+#include "engine/error/error.h"
+#include "service/adapters/status_adapter.h"
+#include "service/state/answer_size.h"
+
+namespace restate {
+namespace {
+
+absl::Status ShuttingDown() {
+  return MakeError(Reason::kShuttingDown,
+                   "the server is shutting down: open the stream again; what "
+                   "was not answered was not taken");
+}
+
+}  // namespace
+
+WriteStream::WriteStream(Controller* controller, const RequestLimits* limits,
+                         OpenStreams* open_streams)
+    : controller_(controller), limits_(limits), open_streams_(open_streams) {}
+
+WriteStream* WriteStream::Open(Controller* controller,
+                               const RequestLimits* limits,
+                               OpenStreams* open_streams) {
+  std::shared_ptr<WriteStream> stream(
+      new WriteStream(controller, limits, open_streams));
+  WriteStream* const raw = stream.get();
+  open_streams->Add(std::move(stream));
+  raw->Advance();
+  return raw;
+}
+
+void WriteStream::OnReadDone(bool ok) {
+  if (ok) TakeRequest();
+  {
+    MutexLock lock(&mutex_);
+    reading_ = false;
+    if (!ok) read_closed_ = true;
+  }
+  Advance();
+}
+
+void WriteStream::TakeRequest() {
+  Asked asked;
+  asked.sequence = request_.sequence();
+  asked.bytes = request_.ByteSizeLong();
+  asked.encoding = request_.commit().encoding();
+  asked.kinds = KindsOf(request_.commit());
+  bool draining;
+  {
+    MutexLock lock(&mutex_);
+    if (finished_ || cancelled_) return;
+    draining = draining_;
+    ++unanswered_;
+    unanswered_bytes_ += asked.bytes;
+  }
+  if (draining) return AddAnswer(std::move(asked), ShuttingDown());
+  if (!request_.has_commit()) {
+    return AddAnswer(std::move(asked), MakeError(Reason::kInvalidRequest,
+                                                 "`commit` is not set"));
+  }
+  absl::StatusOr<CommitRequest> commit =
+      DecodeCommit(request_.commit(), *limits_);
+  if (!commit.ok()) return AddAnswer(std::move(asked), commit.status());
+  controller_->Commit(
+      *std::move(commit),
+      [self = shared_from_this(), asked = std::move(asked)](
+          absl::StatusOr<CommitResult> result) mutable {
+        self->AddAnswer(std::move(asked), std::move(result));
+        self->Advance();
+      });
+}
+
+void WriteStream::AddAnswer(Asked asked, absl::StatusOr<CommitResult> result) {
+  MutexLock lock(&mutex_);
+  answers_.push_back({std::move(asked), std::move(result)});
+}
+
+void WriteStream::OnWriteDone(bool ok) {
+  {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok) cancelled_ = true;
+  }
+  Advance();
+}
+
+void WriteStream::OnCancel() {
+  {
+    MutexLock lock(&mutex_);
+    cancelled_ = true;
+  }
+  Advance();
+}
+
+void WriteStream::Drain() {
+  {
+    MutexLock lock(&mutex_);
+    draining_ = true;
+  }
+  Advance();
+}
+
+// Destroys the stream unless commits that were taken still hold it.
+void WriteStream::OnDone() { open_streams_->Remove(this); }
+
+void WriteStream::Advance() {
+  // Whatever comes up while this starts something is started by the thread it
+  // comes up on: the sequencer's thread, if this is it, must not be kept here.
+  // Except for the end, which waits for `starting_`.
+  for (bool may_start = true;; may_start = false) {
+    bool start_read = false;
+    std::optional<Answer> answer;
+    bool more_answers = false;
+    grpc::Status end;
+    {
+      MutexLock lock(&mutex_);
+      if (finished_) return;
+      if (cancelled_) {
+        answers_.clear();
+      } else if (may_start) {
+        if (!writing_ && !answers_.empty()) {
+          answer = std::move(answers_.front());
+          answers_.pop_front();
+          more_answers = !answers_.empty();
+          writing_ = true;
+          --unanswered_;
+          unanswered_bytes_ -= answer->asked.bytes;
+        }
+        start_read = !reading_ && !read_closed_ && !draining_ && WindowOpen();
+        if (start_read) reading_ = true;
+      }
+      if (start_read || answer.has_value()) {
+        ++starting_;
+      } else {
+        if (starting_ > 0 || writing_) return;
+        if (cancelled_) {
+          end = grpc::Status::CANCELLED;
+        } else if (unanswered_ > 0 || !(read_closed_ || draining_)) {
+          return;
+        } else if (!read_closed_) {
+          end = ToGrpcStatus(ShuttingDown());
+        }
+        finished_ = true;
+      }
+    }
+    if (start_read) StartRead(&request_);
+    if (answer.has_value()) {
+      FillResponse(*answer);
+      // With another answer waiting, let gRPC put both into one packet.
+      grpc::WriteOptions options;
+      if (more_answers) options.set_buffer_hint();
+      StartWrite(&response_, options);
+    }
+    if (!start_read && !answer.has_value()) {
+      Finish(std::move(end));
+      return;
+    }
+    MutexLock lock(&mutex_);
+    --starting_;
+  }
+}
+
+void WriteStream::FillResponse(const Answer& answer) {
+  response_.Clear();
+  response_.set_sequence(answer.asked.sequence);
+  absl::Status status = answer.result.status();
+  if (status.ok()) {
+    EncodeResult(*answer.result, answer.asked.kinds, controller_->epoch(),
+                 answer.asked.encoding, response_.mutable_commit());
+    status = CheckAnswerSize(response_, answer.result->revision, *limits_);
+  }
+  if (!status.ok()) *response_.mutable_status() = ToRpcStatus(status);
+}
+
+}  // namespace restate

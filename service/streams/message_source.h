@@ -1,0 +1,31 @@
+#ifndef RESTATE_SERVICE_STREAMS_MESSAGE_SOURCE_H_
+#define RESTATE_SERVICE_STREAMS_MESSAGE_SOURCE_H_
+
+#include "absl/status/status.h"
+
+namespace restate {
+
+// What a MessageSource has to say.
+enum class Supply {
+  // `*message` was filled.
+  kMessage,
+  // Nothing now. Whoever made the source wakes the pump when there is.
+  kNothingYet,
+  // Nothing ever again; `*end` says why. OK ends the call well.
+  kEnd,
+};
+
+// Where the messages of one server stream come from. One caller at a time.
+template <typename Message>
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+
+  // Fills `*message`, which may hold an earlier message and is cleared first,
+  // without blocking.
+  virtual Supply Next(Message* message, absl::Status* end) = 0;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_STREAMS_MESSAGE_SOURCE_H_

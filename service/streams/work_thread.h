@@ -1,0 +1,48 @@
+#ifndef RESTATE_SERVICE_STREAMS_WORK_THREAD_H_
+#define RESTATE_SERVICE_STREAMS_WORK_THREAD_H_
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "engine/sync/mutex.h"
+
+namespace restate {
+
+// One named thread that runs what it is given, in order.
+//
+// It exists for work that must not be done where it is found out: the engine's
+// callbacks run on the sequencer's thread and gRPC's on threads that poll the
+// sockets, and neither may block.
+//
+// Thread-safe. Tasks run without any lock held and may post.
+class WorkThread {
+ public:
+  using Task = absl::AnyInvocable<void()>;
+
+  // `name` is what the thread is called in a debugger, up to 15 bytes.
+  explicit WorkThread(std::string name);
+  // Runs what is queued, then ends. REQUIRES: nobody posts any more.
+  ~WorkThread();
+  WorkThread(const WorkThread&) = delete;
+  WorkThread& operator=(const WorkThread&) = delete;
+
+  void Post(Task task);
+
+ private:
+  void Loop();
+
+  const std::string name_;
+  Mutex mutex_;
+  CondVar wake_;
+  std::vector<Task> queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Last, so that it starts when the rest is there.
+  std::thread thread_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_STREAMS_WORK_THREAD_H_
