@@ -1,0 +1,215 @@
+// Random batches against a naive model: the same reads, probes and walks, over
+// every arrangement of backends. A failure prints its seed; RESTATE_SEED runs
+// one again.
+#include <cstdlib>
+#include <limits>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/backend/conformance/model.h"
+#include "engine/backend/conformance/tree_under_test.h"
+#include "gtest/gtest.h"
+
+namespace restate {
+namespace {
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : engine_(seed) {}
+
+  int Below(int end) { return static_cast<int>(engine_() % end); }
+  bool OneIn(int n) { return Below(n) == 0; }
+
+  // Few names, so that paths meet; some order and escape badly.
+  std::string Name() {
+    static const char* const kNames[] = {
+        "a", "b", "c", "d", "a\x01", "a/b", "~", " ", "!", "\xc3\xa9", "0"};
+    return kNames[OneIn(4) ? Below(11) : Below(4)];
+  }
+  Path SomePath() {
+    Path path;
+    for (int depth = Below(6); depth > 0; --depth) path = path.Child(Name());
+    return path;
+  }
+  Value Leaf() {
+    switch (Below(9)) {
+      case 0:
+        return Value::Null();
+      case 1:
+        return Value::Bool(OneIn(2));
+      case 2:
+        return Value::Int(std::numeric_limits<int64_t>::min());
+      case 3:
+        return Value::Double(OneIn(2) ? -0.0 : std::nan(""));
+      case 4:
+        return Value::Bytes(std::string("\0\xff", 2));
+      case 5:
+        return Value::MakeList({Value::Int(1), Value::EmptyMap()});
+      case 6:
+        return Value::String("s");
+      default:
+        return Value::Int(Below(3));
+    }
+  }
+  // A canonical value.
+  Value Subtree(int levels) {
+    if (levels == 0 || OneIn(3)) return Leaf();
+    Value::Map map;
+    for (int i = Below(4); i > 0; --i) {
+      map = map.Set(Name(), Subtree(levels - 1));
+    }
+    if (!map.empty() && OneIn(4)) map = map.Set("/", Leaf());
+    return Value::MakeMap(std::move(map));
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+uint64_t Seed() {
+  if (const char* given = std::getenv("RESTATE_SEED")) {
+    return std::strtoull(given, nullptr, 10);
+  }
+  return std::random_device()();
+}
+
+bool Same(const Tree& a, const Tree& b) {
+  return a.has_value() == b.has_value() &&
+         (!a.has_value() || Value::Identical(*a, *b));
+}
+
+std::string Show(const Tree& tree) {
+  return tree.has_value() ? tree->DebugString() : "absent";
+}
+
+class RandomOperationsTest : public testing::TestWithParam<Arrangement> {
+ protected:
+  void ExpectSameRead(const Snapshot& snapshot, const Model& model,
+                      const Path& path, size_t depth) {
+    bool truncated = false;
+    const Tree expected = model.Read(path, depth, &truncated);
+    ReadLimits limits;
+    limits.depth = depth;
+    absl::StatusOr<ReadResult> read = snapshot.Read(path, limits);
+    ASSERT_TRUE(read.ok()) << read.status();
+    ASSERT_TRUE(Same(read->tree, expected))
+        << path.ToText() << " depth " << depth << " reads " << Show(read->tree)
+        << "\nand should read " << Show(expected);
+    ASSERT_EQ(read->truncated, truncated) << path.ToText();
+    ASSERT_FALSE(read->over_limit);
+
+    // Limits at the exact count pass, and one less does not.
+    const size_t count = tree::CountOwnValues(expected);
+    limits.max_own_values = count;
+    ASSERT_FALSE(snapshot.Read(path, limits)->over_limit);
+    if (count > 0) {
+      limits.max_own_values = count - 1;
+      ASSERT_TRUE(snapshot.Read(path, limits)->over_limit);
+      limits.max_own_values = count;
+      limits.max_bytes = expected->ByteSize();
+      ASSERT_FALSE(snapshot.Read(path, limits)->over_limit);
+      limits.max_bytes = expected->ByteSize() - 1;
+      ASSERT_TRUE(snapshot.Read(path, limits)->over_limit);
+    }
+  }
+
+  void ExpectSameProbe(const Snapshot& snapshot, const Model& model,
+                       const Path& path) {
+    const NodeProbe expected = model.Probe(path);
+    absl::StatusOr<NodeProbe> probe = snapshot.Probe(path);
+    ASSERT_TRUE(probe.ok()) << probe.status();
+    ASSERT_TRUE(Same(probe->own, expected.own))
+        << path.ToText() << " has " << Show(probe->own) << " and should have "
+        << Show(expected.own);
+    ASSERT_EQ(probe->has_children, expected.has_children) << path.ToText();
+  }
+
+  // From `key` on, for at most `steps`.
+  void ExpectSameWalk(Cursor& cursor, const Model& model,
+                      const std::string& key, int steps) {
+    cursor.Seek(key);
+    auto expected = model.own_values().lower_bound(key);
+    for (; steps > 0; --steps) {
+      ASSERT_EQ(cursor.status(), absl::OkStatus());
+      ASSERT_EQ(cursor.Valid(), expected != model.own_values().end());
+      if (!cursor.Valid()) return;
+      ASSERT_EQ(cursor.key(), expected->first);
+      absl::StatusOr<Value> value = cursor.value();
+      ASSERT_TRUE(value.ok()) << value.status();
+      ASSERT_TRUE(Value::Identical(*value, expected->second));
+      cursor.Next();
+      ++expected;
+    }
+  }
+
+  void ExpectSame(const Snapshot& snapshot, const Model& model, Random& random) {
+    ExpectSameRead(snapshot, model, Path(), 0);
+    std::unique_ptr<Cursor> cursor = snapshot.NewCursor();
+    ExpectSameWalk(*cursor, model, "", 1'000'000);
+    for (int i = 0; i < 4 && !HasFatalFailure(); ++i) {
+      const Path path = random.SomePath();
+      ExpectSameRead(snapshot, model, path, 0);
+      ExpectSameRead(snapshot, model, path, random.Below(4));
+      ExpectSameProbe(snapshot, model, path);
+      ExpectSameWalk(*cursor, model, path.key(), 2);
+      ExpectSameWalk(*cursor, model, path.SubtreeEnd(), 2);
+      // Not a whole path.
+      ExpectSameWalk(*cursor, model, path.key() + random.Name(), 2);
+    }
+  }
+};
+
+TEST_P(RandomOperationsTest, ReadsLikeTheModel) {
+  const uint64_t seed = Seed();
+  SCOPED_TRACE("RESTATE_SEED=" + std::to_string(seed));
+  Random random(seed);
+  TreeUnderTest tree(GetParam().mounts);
+  Model model;
+  std::vector<std::pair<std::shared_ptr<const Snapshot>, Model>> kept;
+
+  for (int round = 0; round < 120; ++round) {
+    const Model before = model;
+    std::vector<Write> batch;
+    for (int i = 1 + random.Below(5); i > 0; --i) {
+      Write write;
+      write.path = random.SomePath();
+      std::vector<Write> clears;
+      if (random.OneIn(4)) {
+        write.scope = Write::Scope::kOwnValue;
+        if (!random.OneIn(3)) write.value = random.Leaf();
+        if (!model.Probe(write.path).has_children && random.OneIn(4)) {
+          write.value = Value::EmptyMap();
+        }
+        model.ReplaceOwn(write.path, write.value, &clears);
+      } else {
+        if (!random.OneIn(4)) write.value = random.Subtree(3);
+        if (random.OneIn(2)) write.before = before.Read(write.path);
+        model.Replace(write.path, write.value, &clears);
+      }
+      batch.push_back(std::move(write));
+      for (Write& clear : clears) batch.push_back(std::move(clear));
+    }
+    ASSERT_EQ(tree.Apply(std::move(batch)), absl::OkStatus());
+
+    std::shared_ptr<const Snapshot> snapshot = tree.TakeSnapshot();
+    SCOPED_TRACE("round " + std::to_string(round));
+    ExpectSame(*snapshot, model, random);
+    if (HasFatalFailure()) return;
+    if (random.OneIn(20)) kept.emplace_back(std::move(snapshot), model);
+  }
+  // What was written later does not show.
+  for (const auto& [snapshot, then] : kept) ExpectSame(*snapshot, then, random);
+  kept.clear();
+
+  ASSERT_EQ(tree.Reopen(), absl::OkStatus());
+  ExpectSame(*tree.TakeSnapshot(), model, random);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, RandomOperationsTest,
+                         testing::ValuesIn(AllArrangements()),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace restate
