@@ -208,7 +208,9 @@ class Executor {
     if (set.mode != WriteMode::kValue) {
       // A map has no number or list to go on from; with children and no own
       // value, the node reads as one.
-      if (!own.has_value() && existed) previous = Value::EmptyMap();
+      if (!own.has_value() && (existed || set.path.is_root())) {
+        previous = Value::EmptyMap();
+      }
       absl::StatusOr<Value> combined =
           set.mode == WriteMode::kAdd
               ? Add(set.path, previous, set.value)
