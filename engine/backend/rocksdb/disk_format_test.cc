@@ -1,0 +1,98 @@
+// The examples of docs/disk-format.md. Stores on disk depend on every byte.
+#include "engine/backend/rocksdb/disk_format.h"
+
+#include <string>
+#include <string_view>
+
+#include "engine/error/error.h"
+#include "gtest/gtest.h"
+
+namespace restate::disk_format {
+namespace {
+
+// The bytes of a string literal, NULs included.
+template <size_t kSize>
+std::string Bytes(const char (&literal)[kSize]) {
+  return std::string(literal, kSize - 1);
+}
+
+std::string LeafBytes(Revision revision, const Value& value) {
+  std::string bytes;
+  AppendLeaf(revision, value, &bytes);
+  return bytes;
+}
+
+TEST(DiskFormatTest, TreeKeysAreMountThenPath) {
+  EXPECT_EQ(TreeKey(1, Path::Parse("/users/1/name")->key()),
+            Bytes("\0\0\0\1users\0" "1\0name\0"));
+  EXPECT_EQ(TreeKey(258, ""), Bytes("\0\0\1\2"));
+  EXPECT_EQ(TreeEnd(1), Bytes("\0\0\0\2"));
+}
+
+TEST(DiskFormatTest, LeavesAreFormatRevisionValue) {
+  EXPECT_EQ(LeafBytes(300, Value::String("Alice")),
+            Bytes("\x01\xac\x02\x2a\x05" "Alice"));
+  EXPECT_EQ(LeafBytes(7, Value::Int(3)), Bytes("\x01\x07\x18\x03"));
+  EXPECT_EQ(LeafBytes(7, Value::Null()), Bytes("\x01\x07\x08\0"));
+  EXPECT_EQ(LeafBytes(7, Value::EmptyMap()), Bytes("\x01\x07\x42\0"));
+}
+
+TEST(DiskFormatTest, LeavesComeBack) {
+  const Revision revision = int64_t{1} << 62;
+  absl::StatusOr<Leaf> leaf =
+      DecodeLeaf(LeafBytes(revision, Value::Bytes("x")));
+  ASSERT_TRUE(leaf.ok()) << leaf.status();
+  EXPECT_EQ(leaf->revision, revision);
+  EXPECT_TRUE(Value::Identical(leaf->value, Value::Bytes("x")));
+}
+
+TEST(DiskFormatTest, RefusesBytesThatAreNoLeaf) {
+  for (const std::string& bytes : {
+           Bytes(""),
+           // An unknown format.
+           Bytes("\x02\x07\x18\x03"),
+           // The revision does not end.
+           Bytes("\x01\xff"),
+           Bytes("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+           // No value, half a value, a value cut off.
+           Bytes("\x01\x07"),
+           Bytes("\x01\x07\x18"),
+           Bytes("\x01\x07\x2a\x05" "Ali"),
+           // A map with a child.
+           Bytes("\x01\x07\x42\x07\x0a\x05\x0a\x01\x61\x12\x00"),
+       }) {
+    SCOPED_TRACE(testing::PrintToString(bytes));
+    EXPECT_EQ(DecodeLeaf(bytes).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(ErrorReason(DecodeLeaf(bytes).status()), "CORRUPT");
+  }
+}
+
+TEST(DiskFormatTest, CommitsAreTwoRevisionsAndAFlag) {
+  const std::string bytes = EncodeCommits({300, 1'000'000, true});
+  EXPECT_EQ(bytes, Bytes("\0\0\0\0\0\0\1\x2c" "\0\0\0\0\0\x0f\x42\x40" "\1"));
+  std::optional<CommitsRecord> record = DecodeCommits(bytes);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->last_committed, 300);
+  EXPECT_EQ(record->reserved, 1'000'000);
+  EXPECT_TRUE(record->closed);
+}
+
+TEST(DiskFormatTest, RefusesBytesThatAreNoCommitsRecord) {
+  EXPECT_FALSE(DecodeCommits("").has_value());
+  EXPECT_FALSE(DecodeCommits(std::string(16, '\0')).has_value());
+  std::string bytes = EncodeCommits({1, 1, false});
+  bytes[16] = 2;
+  EXPECT_FALSE(DecodeCommits(bytes).has_value());
+  // More committed than reserved.
+  EXPECT_FALSE(DecodeCommits(EncodeCommits({2, 1, false})).has_value());
+  EXPECT_FALSE(DecodeCommits(std::string(17, '\xff')).has_value());
+}
+
+TEST(DiskFormatTest, NumbersAreBigEndian) {
+  EXPECT_EQ(EncodeUint32(258), Bytes("\0\0\1\2"));
+  EXPECT_EQ(DecodeUint32(Bytes("\0\0\1\2")), 258u);
+  EXPECT_EQ(DecodeUint32("abc"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace restate::disk_format

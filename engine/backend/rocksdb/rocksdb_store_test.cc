@@ -1,0 +1,268 @@
+#include "engine/backend/rocksdb/rocksdb_store.h"
+
+#include <cctype>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/backend/rocksdb/disk_format.h"
+#include "engine/error/error.h"
+#include "gtest/gtest.h"
+#include "rocksdb/db.h"
+
+namespace restate {
+namespace {
+
+Path P(std::string_view text) { return *Path::Parse(text); }
+
+class RocksDbStoreTest : public testing::Test {
+ protected:
+  RocksDbStoreTest() {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = testing::TempDir() + "/" + info->name();
+    std::filesystem::remove_all(directory_);
+  }
+  ~RocksDbStoreTest() override {
+    store_ = nullptr;
+    std::filesystem::remove_all(directory_);
+  }
+
+  absl::Status Open() {
+    store_ = nullptr;
+    auto store = RocksDbStore::Open({.directory = directory_});
+    if (!store.ok()) return store.status();
+    store_ = *std::move(store);
+    return absl::OkStatus();
+  }
+  absl::Status Set(Backend& mount, std::string_view path, Tree value,
+                   Revision revision) {
+    CommitBatch batch{revision, revision + 100, {}};
+    batch.mounts.push_back({*mount.commit_store_mount(),
+                            {Write{P(path), Write::Scope::kSubtree,
+                                   std::move(value), revision, {}}}});
+    return store_->Commit(batch);
+  }
+  Tree Read(Backend& mount, std::string_view path) {
+    return (*mount.TakeSnapshot())->Read(P(path), ReadLimits())->tree;
+  }
+
+  std::string directory_;
+  std::unique_ptr<RocksDbStore> store_;
+};
+
+TEST_F(RocksDbStoreTest, ANewStoreHasAnEpochAndNoCommits) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_FALSE(store_->state().existed);
+  EXPECT_EQ(store_->state().last_committed, 0);
+  EXPECT_EQ(store_->state().reserved, 0);
+  const std::string epoch = store_->state().epoch;
+  ASSERT_EQ(epoch.size(), 32u);
+  for (char c : epoch) EXPECT_TRUE(std::isxdigit(c)) << epoch;
+
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_TRUE(store_->state().existed);
+  EXPECT_EQ(store_->state().epoch, epoch);
+
+  store_ = nullptr;
+  std::filesystem::remove_all(directory_);
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_NE(store_->state().epoch, epoch);
+}
+
+TEST_F(RocksDbStoreTest, ACommitIsThereAfterAStopWithoutClose) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
+  EXPECT_EQ(mount->applied_revision(), 5);
+  mount = nullptr;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(store_->state().last_committed, 5);
+  // The end of the block, because nobody knows how far it was used.
+  EXPECT_EQ(store_->state().reserved, 105);
+  EXPECT_FALSE(store_->closed_cleanly());
+  mount = *store_->OpenMount(Path());
+  EXPECT_EQ(mount->applied_revision(), 5);
+  EXPECT_EQ(Read(*mount, "/a"), Tree(Value::Int(1)));
+}
+
+TEST_F(RocksDbStoreTest, CloseRecordsTheExactEndAndTakesNoMore) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
+  ASSERT_EQ(store_->Close(7), absl::OkStatus());
+  EXPECT_EQ(ErrorReason(Set(*mount, "/a", Value::Int(2), 8)), "SHUTTING_DOWN");
+  mount = nullptr;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_TRUE(store_->closed_cleanly());
+  EXPECT_EQ(store_->state().last_committed, 5);
+  EXPECT_EQ(store_->state().reserved, 7);
+  mount = *store_->OpenMount(Path());
+  EXPECT_EQ(Read(*mount, "/a"), Tree(Value::Int(1)));
+
+  // Reserving is a commit, and ends the clean state.
+  ASSERT_EQ(store_->Commit({5, 1000, {}}), absl::OkStatus());
+  mount = nullptr;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_FALSE(store_->closed_cleanly());
+  EXPECT_EQ(store_->state().last_committed, 5);
+  EXPECT_EQ(store_->state().reserved, 1000);
+}
+
+TEST_F(RocksDbStoreTest, RefusesACommitBeyondTheReservedBlock) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(store_->Commit({6, 5, {}}).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(store_->Commit({5, 5, {}}), absl::OkStatus());
+}
+
+TEST_F(RocksDbStoreTest, MountsKeepTheirNumbersAndTheirTrees) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto root = *store_->OpenMount(Path());
+  auto users = *store_->OpenMount(P("/users"));
+  EXPECT_EQ(root->commit_store_mount(), 1u);
+  EXPECT_EQ(users->commit_store_mount(), 2u);
+  EXPECT_TRUE(root->durable());
+  EXPECT_EQ(root->kind(), "rocksdb");
+  EXPECT_EQ(root->Apply({}, 1).code(), absl::StatusCode::kInternal);
+  ASSERT_EQ(Set(*root, "/a", Value::Int(1), 1), absl::OkStatus());
+  ASSERT_EQ(Set(*users, "/a", Value::Int(2), 2), absl::OkStatus());
+  // Deleting all of one mount leaves the next alone.
+  ASSERT_EQ(Set(*root, "/", std::nullopt, 3), absl::OkStatus());
+  EXPECT_EQ(Read(*root, "/"), std::nullopt);
+  EXPECT_EQ(Read(*users, "/a"), Tree(Value::Int(2)));
+  root = nullptr;
+  users = nullptr;
+
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ((*store_->OpenMount(P("/tmp")))->commit_store_mount(), 3u);
+  users = *store_->OpenMount(P("/users"));
+  EXPECT_EQ(users->commit_store_mount(), 2u);
+  EXPECT_EQ(Read(*users, "/a"), Tree(Value::Int(2)));
+}
+
+TEST_F(RocksDbStoreTest, ABatchOverSeveralMountsIsOne) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto root = *store_->OpenMount(Path());
+  auto users = *store_->OpenMount(P("/users"));
+  CommitBatch batch{9, 9, {}};
+  for (Backend* mount : {root.get(), users.get()}) {
+    batch.mounts.push_back({*mount->commit_store_mount(),
+                            {Write{P("/x"), Write::Scope::kSubtree,
+                                   Value::Int(9), 9, {}}}});
+  }
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(Read(*root, "/x"), Tree(Value::Int(9)));
+  EXPECT_EQ(Read(*users, "/x"), Tree(Value::Int(9)));
+}
+
+TEST_F(RocksDbStoreTest, ReopenWaitsForSnapshotsAndKeepsBackends) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
+  auto snapshot = *mount->TakeSnapshot();
+  auto cursor = snapshot->NewCursor();
+  absl::Status reopened = absl::UnknownError("not yet");
+  std::thread thread([&] { reopened = store_->Reopen(); });
+  // Whether or not Reopen has begun to wait by now, the snapshot can be read.
+  cursor->Seek("");
+  EXPECT_EQ(*cursor->value(), Value::Int(1));
+  cursor = nullptr;
+  snapshot = nullptr;
+  thread.join();
+  EXPECT_EQ(reopened, absl::OkStatus());
+  EXPECT_TRUE(store_->state().existed);
+  EXPECT_EQ(store_->state().last_committed, 5);
+  EXPECT_EQ(Read(*mount, "/a"), Tree(Value::Int(1)));
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(2), 6), absl::OkStatus());
+  EXPECT_EQ(Read(*mount, "/a"), Tree(Value::Int(2)));
+}
+
+TEST_F(RocksDbStoreTest, SnapshotsOutliveTheStore) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
+  auto snapshot = *mount->TakeSnapshot();
+  mount = nullptr;
+  store_ = nullptr;
+  EXPECT_EQ(snapshot->Read(P("/a"), ReadLimits())->tree, Tree(Value::Int(1)));
+}
+
+TEST_F(RocksDbStoreTest, ManyThreadsReadOneSnapshot) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(Set(*mount, "/k" + std::to_string(i), Value::Int(i), i + 1),
+              absl::OkStatus());
+  }
+  auto snapshot = *mount->TakeSnapshot();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&snapshot] {
+      for (int i = 0; i < 500; ++i) {
+        const int64_t k = i % 50;
+        auto probe = snapshot->Probe(P("/k" + std::to_string(k)));
+        ASSERT_TRUE(probe.ok());
+        EXPECT_EQ(probe->own, Tree(Value::Int(k)));
+        EXPECT_FALSE(probe->has_children);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(RocksDbStoreTest, OneServerUsesADirectory) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto second = RocksDbStore::Open({.directory = directory_});
+  EXPECT_EQ(ErrorReason(second.status()), "MOUNT_UNAVAILABLE");
+  EXPECT_NE(second.status().message().find("another server uses"),
+            absl::string_view::npos)
+      << second.status();
+  EXPECT_NE(second.status().message().find(directory_),
+            absl::string_view::npos);
+}
+
+TEST_F(RocksDbStoreTest, IsNotMadeUnlessAskedTo) {
+  auto store = RocksDbStore::Open(
+      {.directory = directory_, .create_if_missing = false});
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(std::filesystem::exists(directory_));
+  std::filesystem::create_directory(directory_);
+  store = RocksDbStore::Open(
+      {.directory = directory_, .create_if_missing = false});
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(RocksDbStoreTest, RefusesANewerFormat) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  store_ = nullptr;
+  {
+    // A newer server might also have a family of its own.
+    std::vector<::rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name : {"default", disk_format::kTreeFamily,
+                             disk_format::kMetaFamily,
+                             disk_format::kHistoryFamily, "future"}) {
+      families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
+    }
+    ::rocksdb::DBOptions options;
+    options.create_missing_column_families = true;
+    std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+    ::rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(
+        ::rocksdb::DB::Open(options, directory_, families, &handles, &db).ok());
+    ASSERT_TRUE(db->Put(::rocksdb::WriteOptions(), handles[2],
+                        std::string(disk_format::kFormatKey),
+                        disk_format::EncodeUint32(2))
+                    .ok());
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    delete db;
+  }
+  const absl::Status status = Open();
+  EXPECT_EQ(ErrorReason(status), "MOUNT_UNAVAILABLE");
+  EXPECT_NE(status.message().find("has format 2"), absl::string_view::npos)
+      << status;
+}
+
+}  // namespace
+}  // namespace restate
