@@ -114,7 +114,8 @@ absl::StatusOr<ReadResult> Overlay::Read(const Path& path,
 }
 
 absl::Status Overlay::ClearEmptyMapAbove(const Path& path, Revision revision) {
-  for (size_t depth = path.depth(); depth-- > 0;) {
+  // The root holds no {}: it always exists.
+  for (size_t depth = path.depth(); depth-- > 1;) {
     const Path ancestor = path.Ancestor(depth);
     absl::StatusOr<NodeProbe> probe = Probe(ancestor);
     if (!probe.ok()) return probe.status();

@@ -19,7 +19,13 @@ struct PatternIndex::Node {
     auto it = children.find(AbslView(name));
     return it == children.end() ? nullptr : it->second.get();
   }
-  // The owner of the child for a segment of a pattern.
+  // The child for a segment of a pattern, or null.
+  Node* Existing(std::string_view segment) {
+    if (segment == kWildcard) return wildcard.get();
+    auto it = children.find(AbslView(segment));
+    return it == children.end() ? nullptr : it->second.get();
+  }
+  // The owner of that child, made if need be.
   std::unique_ptr<Node>& Slot(std::string_view segment) {
     return segment == kWildcard ? wildcard
                                 : children[AbslView(segment)];
@@ -52,7 +58,8 @@ void PatternIndex::Remove(const Listener& listener) {
   Node* node = root_.get();
   for (std::string_view segment : listener.pattern->segments()) {
     way.emplace_back(node, segment);
-    node = node->Slot(segment).get();
+    node = node->Existing(segment);
+    if (node == nullptr) return;
   }
   auto it = std::find_if(node->listeners.begin(), node->listeners.end(),
                          [&](const Listener& present) {
