@@ -1,0 +1,93 @@
+#include "tests/benchmark/measured_server.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace restate::benchmark {
+namespace {
+
+// Reads up to a newline; what there is, if the other end closes first.
+std::string ReadLine(int fd) {
+  std::string line;
+  char c;
+  while (read(fd, &c, 1) == 1 && c != '\n') line.push_back(c);
+  return line;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
+    const std::vector<std::string>& command) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return absl::ErrnoToStatus(errno, "pipe");
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  std::vector<char*> arguments;
+  for (const std::string& word : command) {
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  }
+  arguments.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, arguments[0], &actions, nullptr,
+                                arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (error != 0) {
+    close(ends[0]);
+    return absl::ErrnoToStatus(error, absl::StrCat("starting ", command[0]));
+  }
+
+  std::unique_ptr<MeasuredServer> server =
+      absl::WrapUnique(new MeasuredServer(pid, ends[0]));
+  const std::string line = ReadLine(ends[0]);
+  absl::string_view rest = line;
+  if (!absl::ConsumePrefix(&rest, "listening grpc=")) {
+    return absl::InternalError(
+        absl::StrCat(command[0], " does not serve; it said: '", line, "'"));
+  }
+  const std::pair<std::string, std::string> words =
+      absl::StrSplit(rest, absl::MaxSplits(' ', 1));
+  server->address_ = words.first;
+  return server;
+}
+
+MeasuredServer::~MeasuredServer() {
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  close(output_);
+}
+
+double MeasuredServer::CpuSeconds() const {
+  std::ifstream file(absl::StrCat("/proc/", pid_, "/stat"));
+  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  // After the name, which is in parentheses: state is field 3, and utime and
+  // stime are 14 and 15, in clock ticks.
+  const size_t name_end = stat.rfind(") ");
+  if (name_end == std::string::npos) return 0;
+  const std::vector<std::string> fields =
+      absl::StrSplit(stat.substr(name_end + 2), ' ');
+  double user = 0, system = 0;
+  if (fields.size() <= 12 || !absl::SimpleAtod(fields[11], &user) ||
+      !absl::SimpleAtod(fields[12], &system)) {
+    return 0;
+  }
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace restate::benchmark

@@ -1,0 +1,42 @@
+#ifndef RESTATE_TESTS_BENCHMARK_MEASURED_SERVER_H_
+#define RESTATE_TESTS_BENCHMARK_MEASURED_SERVER_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace restate::benchmark {
+
+// A server that runs as a child process until this is destroyed, which asks it
+// to stop (SIGTERM) and waits for it.
+class MeasuredServer {
+ public:
+  // Starts `command` and waits for its first line on standard output,
+  // "listening grpc=HOST:PORT". An error if it ends without one.
+  static absl::StatusOr<std::unique_ptr<MeasuredServer>> Start(
+      const std::vector<std::string>& command);
+  ~MeasuredServer();
+  MeasuredServer(const MeasuredServer&) = delete;
+  MeasuredServer& operator=(const MeasuredServer&) = delete;
+
+  // "127.0.0.1:41234".
+  const std::string& address() const { return address_; }
+  // The processor time it has used so far.
+  double CpuSeconds() const;
+
+ private:
+  MeasuredServer(pid_t pid, int output) : pid_(pid), output_(output) {}
+
+  const pid_t pid_;
+  // The reading end of its standard output, kept open until it has ended.
+  const int output_;
+  std::string address_;
+};
+
+}  // namespace restate::benchmark
+
+#endif  // RESTATE_TESTS_BENCHMARK_MEASURED_SERVER_H_
