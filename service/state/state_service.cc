@@ -15,7 +15,6 @@
 #include "service/state/list_children.h"
 #include "service/state/read_path.h"
 #include "service/state/state_source.h"
-#include "service/state/write_stream.h"
 #include "service/streams/stream_pump.h"
 
 namespace restate {
@@ -47,7 +46,17 @@ absl::StatusOr<ReadOptions> DecodeReadOptions(const Request& request,
 }  // namespace
 
 StateService::StateService(StateServiceParts parts)
-    : parts_(std::move(parts)), pinned_states_(parts_.clock) {}
+    : parts_(std::move(parts)),
+      write_parts_{.commit =
+                       [controller = parts_.controller](CommitRequest request,
+                                                        CommitCallback done) {
+                         controller->Commit(std::move(request),
+                                            std::move(done));
+                       },
+                   .epoch = parts_.controller->epoch(),
+                   .limits = parts_.limits,
+                   .open_streams = parts_.open_streams},
+      pinned_states_(parts_.clock) {}
 
 template <typename Use>
 void StateService::AtRevision(const std::string& epoch, Revision min_revision,
@@ -243,8 +252,7 @@ grpc::ServerUnaryReactor* StateService::Commit(
 
 grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>*
 StateService::Write(grpc::CallbackServerContext* context) {
-  return WriteStream::Open(parts_.controller, &parts_.limits,
-                           parts_.open_streams);
+  return WriteStream::Open(&write_parts_);
 }
 
 grpc::ServerUnaryReactor* StateService::ListChildren(

@@ -10,6 +10,7 @@
 #include "restate/v1/state_service.grpc.pb.h"
 #include "service/adapters/limits.h"
 #include "service/state/pinned_states.h"
+#include "service/state/write_stream.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
 
@@ -92,6 +93,7 @@ class StateService final : public v1::StateService::CallbackService {
                         v1::ListChildrenResponse* response);
 
   const StateServiceParts parts_;
+  const WriteStreamParts write_parts_;
   PinnedStates pinned_states_;
 };
 

@@ -18,17 +18,10 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-WriteStream::WriteStream(Controller* controller, const RequestLimits* limits,
-                         OpenStreams* open_streams)
-    : controller_(controller), limits_(limits), open_streams_(open_streams) {}
-
-WriteStream* WriteStream::Open(Controller* controller,
-                               const RequestLimits* limits,
-                               OpenStreams* open_streams) {
-  std::shared_ptr<WriteStream> stream(
-      new WriteStream(controller, limits, open_streams));
+WriteStream* WriteStream::Open(const WriteStreamParts* parts) {
+  std::shared_ptr<WriteStream> stream(new WriteStream(parts));
   WriteStream* const raw = stream.get();
-  open_streams->Add(std::move(stream));
+  parts->open_streams->Add(std::move(stream));
   raw->Advance();
   return raw;
 }
@@ -63,9 +56,9 @@ void WriteStream::TakeRequest() {
                                                  "`commit` is not set"));
   }
   absl::StatusOr<CommitRequest> commit =
-      DecodeCommit(request_.commit(), *limits_);
+      DecodeCommit(request_.commit(), parts_.limits);
   if (!commit.ok()) return AddAnswer(std::move(asked), commit.status());
-  controller_->Commit(
+  parts_.commit(
       *std::move(commit),
       [self = shared_from_this(), asked = std::move(asked)](
           absl::StatusOr<CommitResult> result) mutable {
@@ -105,7 +98,7 @@ void WriteStream::Drain() {
 }
 
 // Destroys the stream unless commits that were taken still hold it.
-void WriteStream::OnDone() { open_streams_->Remove(this); }
+void WriteStream::OnDone() { parts_.open_streams->Remove(this); }
 
 void WriteStream::Advance() {
   // Whatever comes up while this starts something is started by the thread it
@@ -169,9 +162,9 @@ void WriteStream::FillResponse(const Answer& answer) {
   response_.set_sequence(answer.asked.sequence);
   absl::Status status = answer.result.status();
   if (status.ok()) {
-    EncodeResult(*answer.result, answer.asked.kinds, controller_->epoch(),
+    EncodeResult(*answer.result, answer.asked.kinds, parts_.epoch,
                  answer.asked.encoding, response_.mutable_commit());
-    status = CheckAnswerSize(response_, answer.result->revision, *limits_);
+    status = CheckAnswerSize(response_, answer.result->revision, parts_.limits);
   }
   if (!status.ok()) *response_.mutable_status() = ToRpcStatus(status);
 }

@@ -6,12 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "engine/commit/commit_request.h"
-#include "engine/controller/controller.h"
 #include "engine/sync/mutex.h"
 #include "restate/v1/state_service.pb.h"
 #include "service/adapters/commit_adapter.h"
@@ -24,6 +25,16 @@ namespace restate {
 // reads no more until an answer is on its way.
 inline constexpr size_t kMaxUnansweredCommits = 1024;
 inline constexpr size_t kMaxUnansweredBytes = size_t{16} << 20;
+
+// What Write streams work with. Outlives the server's calls.
+struct WriteStreamParts {
+  // Controller::Commit.
+  std::function<void(CommitRequest, CommitCallback)> commit;
+  // Goes into the answers.
+  std::string epoch;
+  RequestLimits limits;
+  OpenStreams* open_streams = nullptr;
+};
 
 // One call of StateService.Write: commits in, answers out, pipelined.
 //
@@ -46,10 +57,8 @@ class WriteStream final
       public OpenStream,
       public std::enable_shared_from_this<WriteStream> {
  public:
-  // Starts reading. Owned by `open_streams` until the call is done; all that is
-  // passed outlives the server's calls.
-  static WriteStream* Open(Controller* controller, const RequestLimits* limits,
-                           OpenStreams* open_streams);
+  // Starts reading. Owned by `parts->open_streams` until the call is done.
+  static WriteStream* Open(const WriteStreamParts* parts);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -70,8 +79,7 @@ class WriteStream final
     absl::StatusOr<CommitResult> result;
   };
 
-  WriteStream(Controller* controller, const RequestLimits* limits,
-              OpenStreams* open_streams);
+  explicit WriteStream(const WriteStreamParts* parts) : parts_(*parts) {}
 
   // Takes what was read. The answer may come before this returns.
   void TakeRequest();
@@ -84,9 +92,7 @@ class WriteStream final
            unanswered_bytes_ < kMaxUnansweredBytes;
   }
 
-  Controller* const controller_;
-  const RequestLimits* const limits_;
-  OpenStreams* const open_streams_;
+  const WriteStreamParts& parts_;
 
   // With gRPC while `reading_` or `writing_`.
   v1::WriteRequest request_;

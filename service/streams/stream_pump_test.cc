@@ -12,29 +12,13 @@
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
 #include "restate/v1/event_service.grpc.pb.h"
+#include "service/testing/fake_clock.h"
 
 namespace restate {
 namespace {
 
 using Message = v1::SubscribeResponse;
 using Pump = StreamPump<Message>;
-
-// Moved by hand.
-class FakeClock final : public Clock {
- public:
-  absl::Time Now() const override {
-    MutexLock lock(&mutex_);
-    return now_;
-  }
-  void Advance(absl::Duration by) {
-    MutexLock lock(&mutex_);
-    now_ += by;
-  }
-
- private:
-  mutable Mutex mutex_;
-  absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::UnixEpoch();
-};
 
 // Something that a test waits for.
 class Flag {
