@@ -82,6 +82,12 @@ absl::StatusOr<ReadResult> ReadSubtree(Cursor& cursor, const Path& path,
       own = *std::move(value);
       cursor.Next();
       has_children = AtOrBelow(cursor, key);
+      if (!has_children && key.size() == base && cursor.status().ok()) {
+        // A leaf, which most reads are of.
+        result.tree = std::move(own);
+        result.over_limit = !WithinLimits(result.tree, limits);
+        return result;
+      }
     }
     Path node = Path::FromKey(key);
     if (has_children && at_limit) {

@@ -1,6 +1,7 @@
 // Random batches against a naive model: the same reads, probes and walks, over
 // every arrangement of backends. A failure prints its seed; RESTATE_SEED runs
 // one again.
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <random>
@@ -144,7 +145,8 @@ class RandomOperationsTest : public testing::TestWithParam<Arrangement> {
     }
   }
 
-  void ExpectSame(const Snapshot& snapshot, const Model& model, Random& random) {
+  void ExpectSame(const Snapshot& snapshot, const Model& model,
+                  Random& random) {
     ExpectSameRead(snapshot, model, Path(), 0);
     std::unique_ptr<Cursor> cursor = snapshot.NewCursor();
     ExpectSameWalk(*cursor, model, "", 1'000'000);

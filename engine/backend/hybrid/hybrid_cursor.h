@@ -27,8 +27,8 @@ class HybridCursor : public Cursor {
   enum class Down { kFail, kLeaveOut };
 
   // `table` and `mounts` must outlive the cursor.
-  HybridCursor(const MountTable& table, absl::Span<const MountedSnapshot> mounts,
-               Down down);
+  HybridCursor(const MountTable& table,
+               absl::Span<const MountedSnapshot> mounts, Down down);
 
   void Seek(std::string_view key) override;
   void Next() override;

@@ -59,7 +59,8 @@ class MountTable {
   //     of nothing;
   //   - for the other children on the way to them kSubtree writes, where they
   //     differ;
-  //   - for the nodes on that way kOwnValue writes, where the own value differs;
+  //   - for the nodes on that way kOwnValue writes, where the own value
+  //     differs;
   // so that what a mount hides is never touched.
   //
   // `before_tree` is the state before the batch, over all mounts; it is read

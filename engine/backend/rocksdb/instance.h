@@ -2,8 +2,10 @@
 #define RESTATE_ENGINE_BACKEND_ROCKSDB_INSTANCE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"

@@ -18,6 +18,12 @@ namespace restate {
 
 // One mount's tree as it was when this was made. Keeps the database open.
 // Thread-safe.
+//
+// Everything is read by iterator, a single node too: a probe has to know of the
+// node's children, which a point lookup cannot tell, and the iterator's seek
+// and step cost about what a lookup alone does, with and without bloom filters
+// (2 microseconds for either, with 100,000 leaves in a file). Making an iterator
+// costs nearly half as much again, so one is kept.
 class RocksDbSnapshot : public Snapshot {
  public:
   // `at` is where the mount is, for error messages.
@@ -32,8 +38,8 @@ class RocksDbSnapshot : public Snapshot {
  private:
   friend class RocksDbCursor;
 
-  // An iterator over the mount, at any position, and back. Making one costs
-  // more than a seek, so one is kept for the next user.
+  // An iterator over the mount, at any position, and back. One is kept for the
+  // next user; threads that read at the same time make their own.
   std::unique_ptr<::rocksdb::Iterator> BorrowIterator() const;
   void ReturnIterator(std::unique_ptr<::rocksdb::Iterator> iterator) const;
 

@@ -1,5 +1,8 @@
 #include "engine/backend/rocksdb/rocksdb_status.h"
 
+#include <map>
+#include <string>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"

@@ -143,9 +143,10 @@ absl::Status RocksDbStore::Close(Revision last_given) {
             {(*instance)->tree(), (*instance)->meta()}),
         (*instance)->directory());
   }
-  core_->Fail(MakeError(Reason::kShuttingDown,
-                        absl::StrCat("the store in ", core_->options().directory,
-                                     " is closed")));
+  core_->Fail(MakeError(
+      Reason::kShuttingDown,
+      absl::StrCat("the store in ", core_->options().directory,
+                   " is closed")));
   return status;
 }
 

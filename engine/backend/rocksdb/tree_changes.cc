@@ -37,10 +37,10 @@ void TreeChanges::AddSubtree(uint32_t mount, const Write& write) {
     });
   };
 
-  // Every key that starts with `begin` is in the subtree, except that the root
-  // has no end of its own within the mount.
+  // Every key that starts with `begin` is in the subtree.
   auto first = changes_.lower_bound(begin);
-  const bool written = first != changes_.end() && first->first.starts_with(begin);
+  const bool written =
+      first != changes_.end() && first->first.starts_with(begin);
   if (write.before.has_value() && !written && !InDeletedRange(begin)) {
     tree::Diff(*write.before, write.value,
                [&](const Path& path, const Value*, const Value* after) {
