@@ -58,7 +58,8 @@ absl::Status Controller::Stop() {
   absl::Status status = sequencer_->Stop();
   {
     MutexLock lock(&link_->mutex);
-    link_->sequencer = nullptr;
+    // Another call has ended the streams, or is about to.
+    if (std::exchange(link_->sequencer, nullptr) == nullptr) return status;
   }
   router_.EndAll(MakeError(
       Reason::kShuttingDown,
