@@ -59,7 +59,7 @@ class CommitStore {
 
   // Opens the store again after a failed Commit; then state() tells whether the
   // batch survived. Every snapshot of the store must have been let go of, which
-  // it waits for. UNAVAILABLE if it cannot be opened now: try again; DATA_LOSS
+  // it waits for, within bounds. UNAVAILABLE if it cannot be opened now: try again; DATA_LOSS
   // if it is damaged.
   virtual absl::Status Reopen() = 0;
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/commit/epoch.h"
+#include "engine/backend/epoch.h"
 #include "engine/commit/executor.h"
 #include "engine/error/error.h"
 

@@ -1,15 +1,14 @@
 #include "engine/backend/rocksdb/instance.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <filesystem>
-#include <random>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/error/error.h"
@@ -67,17 +66,6 @@ absl::Status CheckNotHeadless(const std::string& directory) {
   return database;
 }
 
-// A random (version 4) UUID in hexadecimal digits.
-std::string NewEpoch() {
-  std::random_device random;
-  std::array<uint32_t, 4> words;
-  for (uint32_t& word : words) word = random();
-  words[1] = (words[1] & 0xffff0fff) | 0x00004000;
-  words[2] = (words[2] & 0x3fffffff) | 0x80000000;
-  return absl::StrFormat("%08x%08x%08x%08x", words[0], words[1], words[2],
-                         words[3]);
-}
-
 }  // namespace
 
 void InstanceCount::Add() {
@@ -90,9 +78,15 @@ void InstanceCount::Remove() {
   if (--count_ == 0) none_.NotifyAll();
 }
 
-void InstanceCount::WaitForNone() {
+bool InstanceCount::WaitForNone(absl::Duration at_most) {
+  const absl::Time deadline = absl::Now() + at_most;
   MutexLock lock(&mutex_);
-  while (count_ > 0) none_.Wait(&mutex_);
+  while (count_ > 0) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return false;
+    none_.WaitFor(&mutex_, left);
+  }
+  return true;
 }
 
 Instance::Instance(std::string directory, std::shared_ptr<InstanceCount> count)

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/backend/commit_store.h"
 #include "engine/backend/rocksdb/rocksdb_options.h"
 #include "engine/sync/mutex.h"
@@ -23,8 +24,8 @@ class InstanceCount {
  public:
   void Add();
   void Remove();
-  // Blocks until there is none.
-  void WaitForNone();
+  // Blocks until there is none; false if some are left after `at_most`.
+  bool WaitForNone(absl::Duration at_most);
 
  private:
   Mutex mutex_;

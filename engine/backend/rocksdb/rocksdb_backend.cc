@@ -2,16 +2,35 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "engine/backend/rocksdb/rocksdb_snapshot.h"
+#include "engine/error/error.h"
 
 namespace restate {
+namespace {
+
+// How long an attempt to open the store again waits for readers of the old
+// instance: long enough for any call, short enough to notice a shutdown. A
+// stream that pins a state for longer fails the attempt, not the process.
+constexpr absl::Duration kReadersLetGoWithin = absl::Seconds(5);
+
+}  // namespace
 
 absl::Status RocksDbCore::Open() {
   {
     MutexLock lock(&mutex_);
     instance_ = nullptr;
   }
-  count_->WaitForNone();
+  if (!count_->WaitForNone(kReadersLetGoWithin)) {
+    const absl::Status busy = MakeError(
+        Reason::kMountUnavailable,
+        absl::StrCat("the store in ", options_.directory,
+                     " cannot be opened again yet: readers still hold it"));
+    MutexLock lock(&mutex_);
+    failure_ = busy;
+    return busy;
+  }
   absl::StatusOr<std::shared_ptr<Instance>> opened =
       Instance::Open(options_, count_);
   MutexLock lock(&mutex_);
