@@ -1,0 +1,190 @@
+#include "tests/support/server_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "tests/support/deadline.h"
+
+namespace restate::test {
+namespace {
+
+constexpr absl::string_view kAddressPrefix = "listening grpc=";
+
+std::string RunfilesPath(absl::string_view path) {
+  const char* root = std::getenv("TEST_SRCDIR");
+  const char* workspace = std::getenv("TEST_WORKSPACE");
+  return absl::StrCat(root == nullptr ? "." : root, "/",
+                      workspace == nullptr ? "restate" : workspace, "/", path);
+}
+
+int MillisecondsLeft() {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      TestDeadline() - std::chrono::system_clock::now());
+  return left.count() < 0 ? 0 : static_cast<int>(left.count());
+}
+
+// Between fork and exec only calls that are safe after a fork of a process with
+// threads.
+[[noreturn]] void BecomeServer(pid_t parent, char* const* argv, int stdout_fd,
+                               int stderr_fd) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The parent may have died before the line above.
+  if (getppid() != parent) _exit(127);
+  dup2(stdout_fd, STDOUT_FILENO);
+  dup2(stderr_fd, STDERR_FILENO);
+  execv(argv[0], argv);
+  static constexpr char kMessage[] = "cannot execute the server binary\n";
+  [[maybe_unused]] const ssize_t written =
+      write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
+  _exit(127);
+}
+
+absl::Status Errno(absl::string_view what) {
+  return absl::InternalError(absl::StrCat(what, ": ", strerror(errno)));
+}
+
+}  // namespace
+
+ServerProcess::ServerProcess(Options options) : options_(std::move(options)) {}
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
+    Options options) {
+  std::unique_ptr<ServerProcess> server(new ServerProcess(std::move(options)));
+  const char* base = std::getenv("TEST_TMPDIR");
+  server->log_path_ =
+      absl::StrCat(base == nullptr ? "/tmp" : base, "/restated-log-XXXXXX");
+  const int fd = mkstemp(server->log_path_.data());
+  if (fd < 0) return Errno("mkstemp");
+  close(fd);
+  if (absl::Status started = server->Restart(); !started.ok()) return started;
+  return server;
+}
+
+ServerProcess::~ServerProcess() {
+  Kill();
+  unlink(log_path_.c_str());
+}
+
+absl::Status ServerProcess::Restart() {
+  std::vector<std::string> args = {RunfilesPath("service/restated"), "--listen",
+                                   "127.0.0.1:0"};
+  if (!options_.data_dir.empty()) {
+    args.push_back("--data-dir");
+    args.push_back(options_.data_dir);
+  }
+  args.insert(args.end(), options_.extra_args.begin(),
+              options_.extra_args.end());
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  argv.push_back(nullptr);
+
+  int out[2];
+  if (pipe2(out, O_CLOEXEC) != 0) return Errno("pipe2");
+  const int log =
+      open(log_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_CREAT, 0600);
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child == 0) BecomeServer(parent, argv.data(), out[1], log);
+  close(out[1]);
+  close(log);
+  if (child < 0) {
+    close(out[0]);
+    return Errno("fork");
+  }
+  pid_ = child;
+  const absl::Status ready = ReadAddress(out[0]);
+  // The server writes one line only, so nobody has to go on reading.
+  close(out[0]);
+  if (!ready.ok()) {
+    Kill();
+    return absl::UnavailableError(
+        absl::StrCat(ready.message(), "; its standard error:\n", Log()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerProcess::ReadAddress(int stdout_fd) {
+  std::string line;
+  while (true) {
+    pollfd waiting = {stdout_fd, POLLIN, 0};
+    if (poll(&waiting, 1, MillisecondsLeft()) == 0) {
+      return absl::UnavailableError("the server did not start in time");
+    }
+    char c;
+    const ssize_t n = read(stdout_fd, &c, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      return absl::UnavailableError(absl::StrCat(
+          "the server ended before it served; it printed '", line, "'"));
+    }
+    if (c == '\n') break;
+    line.push_back(c);
+  }
+  absl::string_view rest = line;
+  if (!absl::ConsumePrefix(&rest, kAddressPrefix)) {
+    return absl::UnavailableError(absl::StrCat(
+        "the first line is '", line, "', not '", kAddressPrefix, "...'"));
+  }
+  // More may follow on the line, after a space.
+  address_ = std::string(rest.substr(0, rest.find(' ')));
+  return absl::OkStatus();
+}
+
+void ServerProcess::Kill() {
+  if (!running()) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void ServerProcess::RequestStop() {
+  if (running()) kill(pid_, SIGTERM);
+}
+
+int ServerProcess::WaitForExit() {
+  if (!running()) return -1;
+  const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+  if (fd >= 0) {
+    pollfd waiting = {fd, POLLIN, 0};
+    const bool ended = poll(&waiting, 1, MillisecondsLeft()) > 0;
+    close(fd);
+    if (!ended) {
+      Kill();
+      return -1;
+    }
+  }
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int ServerProcess::Terminate() {
+  RequestStop();
+  return WaitForExit();
+}
+
+std::string ServerProcess::Log() const {
+  std::ifstream file(log_path_);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace restate::test

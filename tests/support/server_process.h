@@ -1,0 +1,72 @@
+#ifndef RESTATE_TESTS_SUPPORT_SERVER_PROCESS_H_
+#define RESTATE_TESTS_SUPPORT_SERVER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace restate::test {
+
+// The real server, `restated`, as a child process on a free port of 127.0.0.1.
+//
+// The child does not outlive the thread that started it (PR_SET_PDEATHSIG), so
+// start it from a thread that stays, in practice the test's main thread.
+// Thread-compatible; address() and Log() may be called from anywhere while no
+// other method runs.
+class ServerProcess {
+ public:
+  struct Options {
+    // Where the server keeps its data; empty: nowhere, all in memory.
+    std::string data_dir;
+    // Passed on as they are.
+    std::vector<std::string> extra_args;
+  };
+
+  // Starts the server and waits until it says that it serves. UNAVAILABLE with
+  // what it wrote to standard error if it ends before that.
+  static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(Options options);
+  // Kills it.
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  // "127.0.0.1:PORT". Another one after each Restart.
+  const std::string& address() const { return address_; }
+  bool running() const { return pid_ > 0; }
+
+  // SIGKILL, and waits until it is gone.
+  void Kill();
+  // SIGTERM, without waiting.
+  void RequestStop();
+  // Waits for the end and gives the exit code, 128 + N if signal N ended it.
+  // Kills it, and gives -1, if the test's deadline comes first.
+  int WaitForExit();
+  // RequestStop and WaitForExit.
+  int Terminate();
+  // Starts it again on the same data. REQUIRES: !running().
+  absl::Status Restart();
+
+  // What it has written to standard error since it was first started.
+  std::string Log() const;
+
+ private:
+  explicit ServerProcess(Options options);
+
+  // Reads the line that names the address.
+  absl::Status ReadAddress(int stdout_fd);
+
+  const Options options_;
+  // Holds standard error.
+  std::string log_path_;
+  pid_t pid_ = -1;
+  std::string address_;
+};
+
+}  // namespace restate::test
+
+#endif  // RESTATE_TESTS_SUPPORT_SERVER_PROCESS_H_
