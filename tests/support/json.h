@@ -7,8 +7,8 @@
 
 namespace restate::test {
 
-// A message in the JSON that grpcurl prints: camelCase names, absent fields
-// left out, int64 as strings; the keys of maps in order.
+// A message in the JSON mapping of Protocol Buffers: camelCase names, absent
+// fields left out, int64 as strings; the keys of maps in order.
 std::string ToJson(const google::protobuf::Message& message);
 
 // Fills `message` from such JSON. Aborts the test binary on JSON that does not
