@@ -200,17 +200,11 @@ class Executor {
       if (!probe.ok()) return probe.status();
       own = std::move(probe->own);
     }
-    const bool existed = old->tree.has_value() || !complete;
     Tree previous = own;
     if (!previous.has_value()) previous = set.default_value;
 
     Tree value = set.value;
     if (set.mode != WriteMode::kValue) {
-      // A map has no number or list to go on from; with children and no own
-      // value, the node reads as one.
-      if (!own.has_value() && (existed || set.path.is_root())) {
-        previous = Value::EmptyMap();
-      }
       absl::StatusOr<Value> combined =
           set.mode == WriteMode::kAdd
               ? Add(set.path, previous, set.value)

@@ -184,9 +184,6 @@ bool Model::RunSet(const Step& step, const SetOperation& set,
     case WriteMode::kAdd:
     case WriteMode::kAppend: {
       Tree previous = own;
-      if (!previous.has_value() && present.has_value()) {
-        return false;  // It reads as a map.
-      }
       if (!previous.has_value()) previous = set.default_value;
       Value combined = set.value;
       if (previous.has_value()) {
