@@ -30,6 +30,13 @@ std::string ReasonOf(const grpc::Status& status) {
   return info.reason();
 }
 
+// For ASSERT_TRUE: says what went wrong.
+testing::AssertionResult IsOk(const grpc::Status& status) {
+  if (status.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << status.error_code() << ": " << status.error_message();
+}
+
 // A server with everything in memory, real sockets, and a clock that the test
 // moves.
 class ServerTest : public testing::Test {
@@ -56,8 +63,7 @@ class ServerTest : public testing::Test {
     v1::SetStateResponse response;
     request.mutable_path()->set_text(path);
     request.mutable_value()->set_string_value(text);
-    const grpc::Status status = state_->SetState(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_TRUE(IsOk(state_->SetState(&context, request, &response)));
     return response.revision();
   }
 
@@ -97,7 +103,7 @@ TEST_F(ServerTest, TheRootReadsAsAnEmptyMap) {
     request.set_view(view);
     request.set_encoding(v1::VALUE_ENCODING_TYPED);
     v1::GetStateResponse response;
-    ASSERT_TRUE(Get(request, &response).ok());
+    ASSERT_TRUE(IsOk(Get(request, &response)));
     EXPECT_TRUE(response.exists());
     EXPECT_TRUE(response.value().has_map_value());
     EXPECT_EQ(response.value().map_value().fields().size(), 0u);
@@ -111,14 +117,14 @@ TEST_F(ServerTest, TheOwnValueView) {
   request.set_view(v1::VIEW_OWN_VALUE);
   request.mutable_path()->set_text("/a");
   v1::GetStateResponse response;
-  ASSERT_TRUE(Get(request, &response).ok());
+  ASSERT_TRUE(IsOk(Get(request, &response)));
   EXPECT_TRUE(response.exists());
   EXPECT_EQ(response.value().json().string_value(), "own");
 
   Set("/c/d", "child");
   request.mutable_path()->set_text("/c");
   request.mutable_default_value()->set_string_value("default");
-  ASSERT_TRUE(Get(request, &response).ok());
+  ASSERT_TRUE(IsOk(Get(request, &response)));
   EXPECT_FALSE(response.exists());
   EXPECT_EQ(response.value().json().string_value(), "default");
 }
@@ -163,7 +169,7 @@ TEST_F(ServerTest, AReadThatIsTooLargeNamesTheWaysOut) {
     }
     revisions.insert(part.revision());
   }
-  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_TRUE(IsOk(reader->Finish()));
   EXPECT_EQ(paths.size(), 20u);
   EXPECT_EQ(revisions, std::set<int64_t>{20});
 }
@@ -178,7 +184,7 @@ TEST_F(ServerTest, StreamStateOfNothingIsOneMessage) {
   EXPECT_EQ(part.entries_size(), 0);
   EXPECT_FALSE(part.epoch().empty());
   EXPECT_FALSE(reader->Read(&part));
-  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_TRUE(IsOk(reader->Finish()));
 }
 
 TEST_F(ServerTest, AReaderOfStreamStateMayGoInTheMiddle) {
@@ -203,7 +209,7 @@ TEST_F(ServerTest, PagesShowOneRevisionAndExpire) {
   request.mutable_path()->set_text("/list");
   request.set_page_size(2);
   v1::ListChildrenResponse page;
-  ASSERT_TRUE(List(request, &page).ok());
+  ASSERT_TRUE(IsOk(List(request, &page)));
   ASSERT_EQ(page.children_size(), 2);
   EXPECT_EQ(page.revision(), 5);
   const std::string second = page.next_page_token();
@@ -212,14 +218,14 @@ TEST_F(ServerTest, PagesShowOneRevisionAndExpire) {
   request.set_page_token(second);
   // Twice: a page may be asked for again.
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(List(request, &page).ok());
+    ASSERT_TRUE(IsOk(List(request, &page)));
     ASSERT_EQ(page.children_size(), 2);
     EXPECT_EQ(page.children(0).name(), "c");
     EXPECT_EQ(page.children(1).name(), "d");
     EXPECT_EQ(page.revision(), 5);
   }
   request.set_page_token(page.next_page_token());
-  ASSERT_TRUE(List(request, &page).ok());
+  ASSERT_TRUE(IsOk(List(request, &page)));
   ASSERT_EQ(page.children_size(), 1);
   EXPECT_EQ(page.children(0).name(), "e");
   EXPECT_EQ(page.next_page_token(), "");
@@ -256,7 +262,7 @@ TEST_F(ServerTest, ReadsFindWhatWasJustAnswered) {
     request.mutable_path()->set_text("/a");
     request.set_min_revision(Set("/a", std::to_string(i)));
     v1::GetStateResponse response;
-    ASSERT_TRUE(Get(request, &response).ok());
+    ASSERT_TRUE(IsOk(Get(request, &response)));
     EXPECT_EQ(response.value().json().string_value(), std::to_string(i));
   }
 }
@@ -350,7 +356,7 @@ TEST(ServerOnDisk, StartsAgainWhereItStopped) {
     request.mutable_path()->set_text("/a");
     request.mutable_value()->set_int_value(1);
     v1::SetStateResponse response;
-    ASSERT_TRUE(state->SetState(&context, request, &response).ok());
+    ASSERT_TRUE(IsOk(state->SetState(&context, request, &response)));
     EXPECT_EQ(response.changed(), i == 0);
     if (i == 0) epoch = response.epoch();
     EXPECT_EQ(response.epoch(), epoch);

@@ -250,7 +250,7 @@ grpc::ServerUnaryReactor* StateService::Commit(
       });
 }
 
-grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>*
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 StateService::Write(grpc::CallbackServerContext* context) {
   return WriteStream::Open(&write_parts_);
 }

@@ -27,11 +27,25 @@ struct StateServiceParts {
   WorkThread* worker = nullptr;
 };
 
+// The service's methods: typed, but for Write, which reads and writes bytes
+// (see WriteStream).
+using StateServiceBase = v1::StateService::WithCallbackMethod_GetState<
+    v1::StateService::WithCallbackMethod_BatchGetState<
+        v1::StateService::WithCallbackMethod_SetState<
+            v1::StateService::WithCallbackMethod_DeleteState<
+                v1::StateService::WithCallbackMethod_Ping<
+                    v1::StateService::WithCallbackMethod_Commit<
+                        v1::StateService::WithRawCallbackMethod_Write<
+                            v1::StateService::WithCallbackMethod_ListChildren<
+                                v1::StateService::
+                                    WithCallbackMethod_StreamState<
+                                        v1::StateService::Service>>>>>>>>>;
+
 // restate.v1.StateService: converts, calls the engine, converts the answer.
 //
 // Reads are answered on the thread that brought them, writes on the sequencer's
 // thread when they are decided; there is no other hop.
-class StateService final : public v1::StateService::CallbackService {
+class StateService final : public StateServiceBase {
  public:
   explicit StateService(StateServiceParts parts);
 
@@ -55,7 +69,7 @@ class StateService final : public v1::StateService::CallbackService {
   grpc::ServerUnaryReactor* Commit(grpc::CallbackServerContext* context,
                                    const v1::CommitRequest* request,
                                    v1::CommitResponse* response) override;
-  grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>* Write(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Write(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* ListChildren(
       grpc::CallbackServerContext* context,

@@ -1,5 +1,7 @@
 #include "service/state/write_stream.h"
 
+#include <grpcpp/impl/codegen/proto_utils.h>
+
 #include <optional>
 #include <utility>
 
@@ -16,6 +18,12 @@ absl::Status ShuttingDown() {
                    "was not answered was not taken");
 }
 
+absl::Status Malformed() {
+  return MakeError(Reason::kInvalidRequest,
+                   "a message of the stream is no restate.v1.WriteRequest: it "
+                   "and what came behind it was not taken");
+}
+
 }  // namespace
 
 WriteStream* WriteStream::Open(const WriteStreamParts* parts) {
@@ -27,16 +35,22 @@ WriteStream* WriteStream::Open(const WriteStreamParts* parts) {
 }
 
 void WriteStream::OnReadDone(bool ok) {
-  if (ok) TakeRequest();
+  const bool malformed = ok && !TakeRequest();
   {
     MutexLock lock(&mutex_);
     reading_ = false;
-    if (!ok) read_closed_ = true;
+    if (!ok || malformed) read_closed_ = true;
+    if (malformed) malformed_ = true;
   }
   Advance();
 }
 
-void WriteStream::TakeRequest() {
+bool WriteStream::TakeRequest() {
+  if (!grpc::SerializationTraits<v1::WriteRequest>::Deserialize(
+           &request_bytes_, &request_)
+           .ok()) {
+    return false;
+  }
   Asked asked;
   asked.sequence = request_.sequence();
   asked.bytes = request_.ByteSizeLong();
@@ -45,19 +59,26 @@ void WriteStream::TakeRequest() {
   bool draining;
   {
     MutexLock lock(&mutex_);
-    if (finished_ || cancelled_) return;
+    if (finished_ || cancelled_) return true;
     draining = draining_;
     ++unanswered_;
     unanswered_bytes_ += asked.bytes;
   }
-  if (draining) return AddAnswer(std::move(asked), ShuttingDown());
+  if (draining) {
+    AddAnswer(std::move(asked), ShuttingDown());
+    return true;
+  }
   if (!request_.has_commit()) {
-    return AddAnswer(std::move(asked), MakeError(Reason::kInvalidRequest,
-                                                 "`commit` is not set"));
+    AddAnswer(std::move(asked),
+              MakeError(Reason::kInvalidRequest, "`commit` is not set"));
+    return true;
   }
   absl::StatusOr<CommitRequest> commit =
       DecodeCommit(request_.commit(), parts_.limits);
-  if (!commit.ok()) return AddAnswer(std::move(asked), commit.status());
+  if (!commit.ok()) {
+    AddAnswer(std::move(asked), commit.status());
+    return true;
+  }
   parts_.commit(
       *std::move(commit),
       [self = shared_from_this(), asked = std::move(asked)](
@@ -65,6 +86,7 @@ void WriteStream::TakeRequest() {
         self->AddAnswer(std::move(asked), std::move(result));
         self->Advance();
       });
+  return true;
 }
 
 void WriteStream::AddAnswer(Asked asked, absl::StatusOr<CommitResult> result) {
@@ -134,19 +156,21 @@ void WriteStream::Advance() {
           end = grpc::Status::CANCELLED;
         } else if (unanswered_ > 0 || !(read_closed_ || draining_)) {
           return;
+        } else if (malformed_) {
+          end = ToGrpcStatus(Malformed());
         } else if (!read_closed_) {
           end = ToGrpcStatus(ShuttingDown());
         }
         finished_ = true;
       }
     }
-    if (start_read) StartRead(&request_);
+    if (start_read) StartRead(&request_bytes_);
     if (answer.has_value()) {
       FillResponse(*answer);
       // With another answer waiting, let gRPC put both into one packet.
       grpc::WriteOptions options;
       if (more_answers) options.set_buffer_hint();
-      StartWrite(&response_, options);
+      StartWrite(&response_bytes_, options);
     }
     if (!start_read && !answer.has_value()) {
       Finish(std::move(end));
@@ -167,6 +191,10 @@ void WriteStream::FillResponse(const Answer& answer) {
     status = CheckAnswerSize(response_, answer.result->revision, parts_.limits);
   }
   if (!status.ok()) *response_.mutable_status() = ToRpcStatus(status);
+  bool own_buffer = false;
+  // Fails only for what is over 2 GiB, which the limits do not let happen.
+  (void)grpc::SerializationTraits<v1::WriteResponse>::Serialize(
+      response_, &response_bytes_, &own_buffer);
 }
 
 }  // namespace restate

@@ -1,6 +1,7 @@
 #ifndef RESTATE_SERVICE_STATE_WRITE_STREAM_H_
 #define RESTATE_SERVICE_STATE_WRITE_STREAM_H_
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <cstddef>
@@ -45,7 +46,12 @@ struct WriteStreamParts {
 // The call ends when
 //   the client has closed its side and everything is answered: OK;
 //   the server drains and everything is answered: UNAVAILABLE / SHUTTING_DOWN;
+//   the client sends bytes that are no WriteRequest, and everything before
+//     them is answered: INVALID_ARGUMENT / INVALID_REQUEST;
 //   the client has gone: commits that were taken simply finish.
+//
+// It reads and writes bytes: a typed reactor is told of a message that cannot
+// be parsed as of a half-close, and would take a broken client for a done one.
 //
 // Three things run at the same time: gRPC's read side, its write side, and the
 // sequencer's answers. All change the state below under `mutex_` and then call
@@ -53,7 +59,7 @@ struct WriteStreamParts {
 // before an operation's start returns. Finish is called once, and only when no
 // thread is between the decision to start an operation and its start.
 class WriteStream final
-    : public grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>,
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public OpenStream,
       public std::enable_shared_from_this<WriteStream> {
  public:
@@ -81,8 +87,9 @@ class WriteStream final
 
   explicit WriteStream(const WriteStreamParts* parts) : parts_(*parts) {}
 
-  // Takes what was read. The answer may come before this returns.
-  void TakeRequest();
+  // Takes what was read. The answer may come before this returns. False if it
+  // is no WriteRequest: nothing behind it can be trusted.
+  bool TakeRequest();
   void AddAnswer(Asked asked, absl::StatusOr<CommitResult> result);
   void FillResponse(const Answer& answer);
   // Starts what can be started now, or finishes.
@@ -95,12 +102,17 @@ class WriteStream final
   const WriteStreamParts& parts_;
 
   // With gRPC while `reading_` or `writing_`.
+  grpc::ByteBuffer request_bytes_;
+  grpc::ByteBuffer response_bytes_;
+  // What the bytes say; used by the thread that reads or writes.
   v1::WriteRequest request_;
   v1::WriteResponse response_;
 
   Mutex mutex_;
   // A read is under way, or what it brought is being taken.
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  // What came could not be parsed; nothing more is read.
+  bool malformed_ ABSL_GUARDED_BY(mutex_) = false;
   // The client sends no more.
   bool read_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

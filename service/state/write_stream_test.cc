@@ -24,10 +24,11 @@ using Stream =
 
 class WriteStreamTest : public testing::Test {
  protected:
-  class Service final : public v1::StateService::CallbackService {
+  class Service final : public v1::StateService::WithRawCallbackMethod_Write<
+                            v1::StateService::Service> {
    public:
     explicit Service(WriteStreamTest* test) : test_(test) {}
-    grpc::ServerBidiReactor<v1::WriteRequest, v1::WriteResponse>* Write(
+    grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Write(
         grpc::CallbackServerContext* context) override {
       return WriteStream::Open(&test_->parts_);
     }
