@@ -191,6 +191,7 @@ void WriteStream::FillResponse(const Answer& answer) {
     status = CheckAnswerSize(response_, answer.result->revision, parts_.limits);
   }
   if (!status.ok()) *response_.mutable_status() = ToRpcStatus(status);
+  response_bytes_.Clear();
   bool own_buffer = false;
   // Fails only for what is over 2 GiB, which the limits do not let happen.
   (void)grpc::SerializationTraits<v1::WriteResponse>::Serialize(
