@@ -169,7 +169,8 @@ void Overlay::Put(const Path& path, Tree subtree, Revision revision) {
     before = last_base_read_->second;
   }
   if (!entries_.empty()) {
-    entries_ = entries_.EraseRange(path.key(), path.SubtreeEnd());
+    // What is kept strictly below; the entry at the path itself is replaced.
+    entries_ = entries_.EraseRange(path.key() + '\x01', path.SubtreeEnd());
   }
   entries_ =
       entries_.Set(path.key(), Entry{Write::Scope::kSubtree, std::move(subtree),

@@ -29,17 +29,6 @@ size_t Nesting(const Value& value, size_t enough) {
   return 0;
 }
 
-size_t LeafBytes(const Value& leaf, size_t enough) {
-  switch (leaf.kind()) {
-    case Value::Kind::kString:
-      return leaf.as_string().size();
-    case Value::Kind::kBytes:
-      return leaf.as_bytes().size();
-    default:
-      return leaf.ByteSize(enough);
-  }
-}
-
 class Canonicalizer {
  public:
   explicit Canonicalizer(const WriteLimits& limits) : limits_(limits) {}
@@ -131,7 +120,7 @@ class Canonicalizer {
           {{"limit", absl::StrCat(limits_.max_nodes)}});
     }
     if (own.is_map()) return absl::OkStatus();
-    if (LeafBytes(own, limits_.max_leaf_bytes) > limits_.max_leaf_bytes) {
+    if (own.LeafBytes(limits_.max_leaf_bytes) > limits_.max_leaf_bytes) {
       return MakeError(
           Reason::kLeafTooLarge,
           absl::StrCat("the leaf at ", path.ToText(), " is over ",

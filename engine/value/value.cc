@@ -125,6 +125,17 @@ size_t Value::ByteSize(size_t enough) const {
   }
 }
 
+size_t Value::LeafBytes(size_t enough) const {
+  switch (kind()) {
+    case Kind::kString:
+      return as_string().size();
+    case Kind::kBytes:
+      return as_bytes().size();
+    default:
+      return ByteSize(enough);
+  }
+}
+
 std::string Value::DebugString() const {
   switch (kind()) {
     case Kind::kNull:

@@ -75,6 +75,10 @@ class Value {
   // Stops counting once over `enough`.
   size_t ByteSize(size_t enough = SIZE_MAX) const;
 
+  // What the limit on a leaf counts: the bytes of a string or of bytes as they
+  // are, else ByteSize.
+  size_t LeafBytes(size_t enough = SIZE_MAX) const;
+
   // For test failures: a JSON-like text that tells all kinds apart.
   std::string DebugString() const;
 

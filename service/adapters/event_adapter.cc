@@ -159,7 +159,10 @@ void EncodeEmission(const Emission& emission, const EventView& view,
   if (emission.payload.has_value()) {
     EncodeValue(*emission.payload, view.encoding, proto->mutable_payload());
   }
-  EncodeTime(emission.commit_time, proto->mutable_commit_time());
+  // What was there at the start of a subscription was not written just now.
+  if (emission.kind != EventKind::kInitial) {
+    EncodeTime(emission.commit_time, proto->mutable_commit_time());
+  }
   proto->mutable_origin()->set_kind(EncodeOrigin(emission.origin));
 }
 

@@ -132,7 +132,7 @@ absl::StatusOr<Tree> DecodePayload(const Proto& proto,
   absl::StatusOr<Value> payload = DecodeValue(proto.payload());
   if (!payload.ok()) return Annotate(payload.status(), "payload: ");
   const size_t limit = limits.write.max_leaf_bytes;
-  if (payload->ByteSize(limit) > limit) {
+  if (payload->LeafBytes(limit) > limit) {
     return MakeError(Reason::kLeafTooLarge,
                      absl::StrCat("the payload is over ", limit,
                                   " bytes: write what is large into the tree "

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 #include "service/server/engine_builder.h"
 
 namespace restate {
@@ -75,6 +76,9 @@ absl::Status Server::Listen(const Config& config) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::channelz::experimental::InitChannelzService();
+  // gRPC serves health checks without a descriptor; reflection needs one.
+  google::protobuf::LinkMessageReflection<
+      grpc::health::v1::HealthCheckRequest>();
 
   grpc::ServerBuilder builder;
   int port = 0;
