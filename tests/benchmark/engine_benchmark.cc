@@ -93,11 +93,11 @@ void MeasureSets(benchmark::State& state, Controller* controller,
                  int64_t leaves) {
   LeafPicker picker(leaves);
   int64_t number = 0;
-  for (auto _ : state) {
+  while (state.KeepRunningBatch(kPipeline)) {
     CommitAll(controller, kPipeline,
               [&](int64_t) { return SetRequest(picker.Next(), ++number); });
   }
-  state.SetItemsProcessed(state.iterations() * kPipeline);
+  state.SetItemsProcessed(state.iterations());
 }
 
 void BM_Get(benchmark::State& state) {
