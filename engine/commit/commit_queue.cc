@@ -8,6 +8,10 @@
 namespace restate {
 namespace {
 
+// How long a batch waits for the writers that the one before it answered: about
+// what the fsync costs that they would otherwise need for themselves.
+constexpr absl::Duration kLongestGathering = absl::Microseconds(200);
+
 absl::Status ShuttingDown() {
   return MakeError(Reason::kShuttingDown,
                    "the server is shutting down: try again, it may come back "
@@ -29,7 +33,10 @@ absl::Status CommitQueue::Push(QueuedCommit& commit) {
   }
   bytes_ += bytes;
   commits_.push_back(std::move(commit));
-  if (std::exchange(waiting_, false)) wake_.NotifyOne();
+  if (waiting_ && commits_.size() >= wanted_) {
+    waiting_ = false;
+    wake_.NotifyOne();
+  }
   return absl::OkStatus();
 }
 
@@ -51,6 +58,7 @@ CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
     work.commits.push_back(std::move(commits_.front()));
     commits_.pop_front();
   }
+  last_taken_ = count;
   work.finished = stopped_ && commits_.empty();
   return work;
 }
@@ -58,16 +66,27 @@ CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
 CommitQueue::Work CommitQueue::Take(size_t max_commits) {
   MutexLock lock(&mutex_);
   while (commits_.empty() && tasks_.empty() && !stopped_) {
+    wanted_ = 1;
     waiting_ = true;
     wake_.Wait(&mutex_);
   }
   waiting_ = false;
+  GatherLocked(max_commits);
   return TakeLocked(max_commits);
+}
+
+void CommitQueue::GatherLocked(size_t max_commits) {
+  wanted_ = std::min(max_commits, last_taken_ - last_taken_ / 4);
+  if (commits_.size() >= wanted_ || stopped_ || !tasks_.empty()) return;
+  waiting_ = true;
+  wake_.WaitFor(&mutex_, kLongestGathering);
+  waiting_ = false;
 }
 
 CommitQueue::Work CommitQueue::TakeAllWithin(absl::Duration timeout) {
   MutexLock lock(&mutex_);
   if (commits_.empty() && tasks_.empty() && !stopped_) {
+    wanted_ = 1;
     waiting_ = true;
     wake_.WaitFor(&mutex_, timeout);
     waiting_ = false;

@@ -53,6 +53,10 @@ class CommitQueue {
   bool stopped() const;
 
  private:
+  // Waits a moment for about as many commits as the last batch had: the writers
+  // it answered are about to come back, and a batch costs one fsync whether it
+  // has one commit or a hundred. A lone writer never waits here.
+  void GatherLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work TakeLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t max_commits_;
@@ -63,8 +67,12 @@ class CommitQueue {
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  // Whether the sequencer sleeps in Take: else nobody needs to be woken.
+  // Whether the sequencer sleeps in Take until there are `wanted_` commits or
+  // anything else: otherwise nobody needs to be woken.
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t wanted_ ABSL_GUARDED_BY(mutex_) = 1;
+  // How many commits the last batch had.
+  size_t last_taken_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace restate
