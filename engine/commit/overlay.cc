@@ -90,6 +90,15 @@ absl::StatusOr<NodeProbe> Overlay::Probe(const Path& path) {
   return probe;
 }
 
+absl::StatusOr<ReadResult> Overlay::ReadBase(const Path& path,
+                                             const ReadLimits& limits) const {
+  const Value* leaf = leaves_ == nullptr ? nullptr : leaves_->Find(path);
+  if (leaf == nullptr) return base_->Read(path, limits);
+  ReadResult result;
+  result.tree = *leaf;
+  return result;
+}
+
 absl::StatusOr<ReadResult> Overlay::Read(const Path& path,
                                          const ReadLimits& limits) {
   if (const Entries::Entry* covering = Covering(path)) {
@@ -98,7 +107,7 @@ absl::StatusOr<ReadResult> Overlay::Read(const Path& path,
                   path.RelativeTo(Path::FromKey(covering->key))),
         limits);
   }
-  absl::StatusOr<ReadResult> result = base_->Read(path, limits);
+  absl::StatusOr<ReadResult> result = ReadBase(path, limits);
   if (!result.ok() || result->over_limit) return result;
   last_base_read_.emplace(path, result->tree);
   if (entries_.empty()) return result;

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/commit/leaf_cache.h"
 #include "engine/path/path.h"
 #include "engine/tree/tree.h"
 #include "engine/value/persistent_map.h"
@@ -26,8 +27,10 @@ namespace restate {
 // Not thread-safe: the sequencer's own.
 class Overlay {
  public:
-  // `base` must outlive the overlay.
-  explicit Overlay(const Snapshot* base) : base_(base) {}
+  // `base`, and `leaves` unless it is null, must outlive the overlay; `leaves`
+  // knows some of what `base` reads.
+  explicit Overlay(const Snapshot* base, const LeafCache* leaves = nullptr)
+      : base_(base), leaves_(leaves) {}
 
   // As Snapshot::Probe and Read (depth 0 only), of the changed state.
   absl::StatusOr<NodeProbe> Probe(const Path& path);
@@ -76,7 +79,12 @@ class Overlay {
   void Put(const Path& path, Tree subtree, Revision revision);
   void PutOwn(const Path& path, Tree own, Revision revision);
 
+  // As base_->Read, without it where the leaf is known.
+  absl::StatusOr<ReadResult> ReadBase(const Path& path,
+                                      const ReadLimits& limits) const;
+
   const Snapshot* const base_;
+  const LeafCache* const leaves_;
   Entries entries_;
   std::vector<Path> cleared_;
   // The last whole subtree that was read from the base: an operation reads what

@@ -35,8 +35,10 @@ struct Sequencer::Batch {
     absl::StatusOr<CommitResult> result;
   };
 
-  explicit Batch(std::shared_ptr<const PublishedState> published)
-      : state(std::move(published)), overlay(std::in_place, &state->tree()) {}
+  Batch(std::shared_ptr<const PublishedState> published,
+        const LeafCache* leaves)
+      : state(std::move(published)),
+        overlay(std::in_place, &state->tree(), leaves) {}
 
   // The state before the batch.
   std::shared_ptr<const PublishedState> state;
@@ -46,12 +48,15 @@ struct Sequencer::Batch {
   std::vector<Answer> answers;
   // Those that have a revision.
   std::vector<SequencedCommit> sequenced;
-  // By mount; filled when the batch is split.
+  // All of the changes; filled when the batch is split.
+  std::vector<Write> all_writes;
+  // The same by mount.
   std::vector<std::vector<Write>> writes;
 };
 
 Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
+      leaf_cache_(options_.leaf_cache_bytes),
       queue_(options_.max_queued_commits, options_.max_queued_bytes) {}
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
@@ -174,7 +179,7 @@ void Sequencer::Run() {
 }
 
 void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
-  Batch batch(publication_->Newest());
+  Batch batch(publication_->Newest(), &leaf_cache_);
   if (absl::Status status = EnsureReserved(commits.size()); !status.ok()) {
     for (QueuedCommit& commit : commits) {
       batch.answers.push_back({std::move(commit.done), absl::OkStatus()});
@@ -276,8 +281,9 @@ absl::Status Sequencer::EnsureReserved(size_t revisions) {
 }
 
 void Sequencer::Decide(Batch& batch) {
+  batch.all_writes = batch.overlay->Writes();
   absl::StatusOr<std::vector<std::vector<Write>>> split =
-      table_->Split(batch.overlay->Writes(), batch.state->tree());
+      table_->Split(batch.all_writes, batch.state->tree());
   if (!split.ok()) {
     // Nothing has been written. The revisions are spent, and published, so that
     // the marks of last changes do not lie in the future.
@@ -327,7 +333,19 @@ void Sequencer::ApplyToOtherMounts(Batch& batch) {
   }
 }
 
+void Sequencer::RememberLeaves(const Batch& batch) {
+  if (options_.commit_store == nullptr) return;
+  // What a mount that is down was to hold must be an error, not a value.
+  if (!std::all_of(mount_health_.begin(), mount_health_.end(),
+                   [](const absl::Status& health) { return health.ok(); })) {
+    leaf_cache_.Clear();
+    return;
+  }
+  for (const Write& write : batch.all_writes) leaf_cache_.Wrote(write);
+}
+
 void Sequencer::Publish(Batch& batch) {
+  RememberLeaves(batch);
   publication_->Publish(StateOfAllMounts(last_given_));
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));
@@ -343,6 +361,7 @@ void Sequencer::Recover(Batch& batch) {
   const absl::Status unknown = OutcomeUnknown(failure);
   for (Batch::Answer& answer : batch.answers) answer.done(unknown);
   publication_->FailWaiters(unknown);
+  leaf_cache_.Clear();
 
   // Readers go on with what needs no store; nobody keeps the store's snapshots.
   const Revision published = batch.state->revision();

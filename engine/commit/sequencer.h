@@ -19,6 +19,7 @@
 #include "engine/commit/commit_request.h"
 #include "engine/commit/effect.h"
 #include "engine/commit/last_changes.h"
+#include "engine/commit/leaf_cache.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
 #include "engine/sync/mutex.h"
@@ -48,6 +49,8 @@ struct SequencerOptions {
   size_t max_queued_bytes = size_t{256} << 20;
   // Bound of the memory of last changes.
   size_t last_changes_bytes = size_t{256} << 20;
+  // Bound of the cache of leaves written last.
+  size_t leaf_cache_bytes = size_t{64} << 20;
   // Bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes = size_t{1} << 20;
   // At most this many commits share one fsync.
@@ -121,6 +124,7 @@ class Sequencer {
   absl::Status EnsureReserved(size_t revisions);
   void ApplyToOtherMounts(Batch& batch);
   void Publish(Batch& batch);
+  void RememberLeaves(const Batch& batch);
   void Recover(Batch& batch);
   void SetHealth(absl::Status health);
 
@@ -133,6 +137,8 @@ class Sequencer {
   // Revisions up to this one may be given out without another durable step.
   Revision reserved_ = 0;
   std::optional<LastChanges> last_changes_;
+  // Used only with a commit store: memory is quick to read.
+  LeafCache leaf_cache_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 
