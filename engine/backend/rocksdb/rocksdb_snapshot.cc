@@ -73,26 +73,32 @@ RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Instance> instance,
 }
 
 RocksDbSnapshot::~RocksDbSnapshot() {
-  delete spare_iterator_.load(std::memory_order_acquire);
+  for (const auto& spare : spare_iterators_) {
+    delete spare.load(std::memory_order_acquire);
+  }
   instance_->db().ReleaseSnapshot(snapshot_);
 }
 
 std::unique_ptr<::rocksdb::Iterator> RocksDbSnapshot::BorrowIterator() const {
-  ::rocksdb::Iterator* spare =
-      spare_iterator_.exchange(nullptr, std::memory_order_acquire);
-  if (spare == nullptr) {
-    spare = instance_->db().NewIterator(read_options_, instance_->tree());
+  for (auto& slot : spare_iterators_) {
+    ::rocksdb::Iterator* spare =
+        slot.exchange(nullptr, std::memory_order_acquire);
+    if (spare != nullptr) return std::unique_ptr<::rocksdb::Iterator>(spare);
   }
-  return std::unique_ptr<::rocksdb::Iterator>(spare);
+  return std::unique_ptr<::rocksdb::Iterator>(
+      instance_->db().NewIterator(read_options_, instance_->tree()));
 }
 
 void RocksDbSnapshot::ReturnIterator(
     std::unique_ptr<::rocksdb::Iterator> iterator) const {
-  ::rocksdb::Iterator* none = nullptr;
-  if (spare_iterator_.compare_exchange_strong(none, iterator.get(),
-                                              std::memory_order_release,
-                                              std::memory_order_relaxed)) {
-    iterator.release();
+  for (auto& slot : spare_iterators_) {
+    ::rocksdb::Iterator* none = nullptr;
+    if (slot.compare_exchange_strong(none, iterator.get(),
+                                     std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+      iterator.release();
+      return;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_SNAPSHOT_H_
 #define RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_SNAPSHOT_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -38,8 +39,8 @@ class RocksDbSnapshot : public Snapshot {
  private:
   friend class RocksDbCursor;
 
-  // An iterator over the mount, at any position, and back. One is kept for the
-  // next user; threads that read at the same time make their own.
+  // An iterator over the mount, at any position, and back. A few are kept
+  // for the next users: making one costs more than a seek.
   std::unique_ptr<::rocksdb::Iterator> BorrowIterator() const;
   void ReturnIterator(std::unique_ptr<::rocksdb::Iterator> iterator) const;
 
@@ -51,8 +52,9 @@ class RocksDbSnapshot : public Snapshot {
   const ::rocksdb::Slice end_slice_;
   const ::rocksdb::Snapshot* const snapshot_;
   ::rocksdb::ReadOptions read_options_;
-  // Owned; null while somebody has it.
-  mutable std::atomic<::rocksdb::Iterator*> spare_iterator_{nullptr};
+  // Owned; null where there is none, or while somebody has it. As many as
+  // threads are likely to read at the same moment.
+  mutable std::array<std::atomic<::rocksdb::Iterator*>, 4> spare_iterators_{};
 };
 
 }  // namespace restate
