@@ -26,11 +26,14 @@ struct Effect {
   // {}.
   Tree before;
   Tree after;
-  // Whether `before` is whole. A subtree too large to read while sequencing is
-  // left out, and counts as changed everywhere.
+  // Whether `before` is whole; what is too large to keep is left out.
   bool complete = true;
-  // `after` is part of such a subtree, and is left out too.
+  // `after` is too large to keep, and is left out.
   bool after_incomplete = false;
+  // What changed strictly below the path is not known, and may be anything:
+  // whoever listens there must start again. Decided once, so that the history
+  // shows the same as the listener saw.
+  bool below_unknown = false;
   // Stands for an absent `before` in the event at the path itself and above.
   Tree default_value;
   Tree payload;

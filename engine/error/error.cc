@@ -48,6 +48,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kOutOfRange, "REVISION_IN_FUTURE"};
     case Reason::kSnapshotExpired:
       return {StatusCode::kOutOfRange, "SNAPSHOT_EXPIRED"};
+    case Reason::kHistoryCompacted:
+      return {StatusCode::kOutOfRange, "HISTORY_COMPACTED"};
     case Reason::kLeafTooLarge:
       return {StatusCode::kResourceExhausted, "LEAF_TOO_LARGE"};
     case Reason::kTooManyNodes:

@@ -28,6 +28,7 @@ enum class Reason {
   kEpochChanged,
   kRevisionInFuture,
   kSnapshotExpired,
+  kHistoryCompacted,
   // RESOURCE_EXHAUSTED.
   kLeafTooLarge,
   kTooManyNodes,

@@ -28,6 +28,8 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
       {Reason::kKindMismatch, StatusCode::kFailedPrecondition, "KIND_MISMATCH"},
       {Reason::kHistoryTooOld, StatusCode::kAborted, "HISTORY_TOO_OLD"},
       {Reason::kEpochChanged, StatusCode::kOutOfRange, "EPOCH_CHANGED"},
+      {Reason::kHistoryCompacted, StatusCode::kOutOfRange,
+       "HISTORY_COMPACTED"},
       {Reason::kLeafTooLarge, StatusCode::kResourceExhausted, "LEAF_TOO_LARGE"},
       {Reason::kOutcomeUnknown, StatusCode::kUnavailable, "OUTCOME_UNKNOWN"},
       {Reason::kCorrupt, StatusCode::kDataLoss, "CORRUPT"},
