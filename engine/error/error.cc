@@ -32,6 +32,14 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kInvalidArgument, "INVALID_VALUE"};
     case Reason::kInvalidRequest:
       return {StatusCode::kInvalidArgument, "INVALID_REQUEST"};
+    case Reason::kSessionLost:
+      return {StatusCode::kNotFound, "SESSION_LOST"};
+    case Reason::kCallbackNotFound:
+      return {StatusCode::kNotFound, "CALLBACK_NOT_FOUND"};
+    case Reason::kSubscriptionNotFound:
+      return {StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND"};
+    case Reason::kCallbackExists:
+      return {StatusCode::kAlreadyExists, "CALLBACK_EXISTS"};
     case Reason::kKindMismatch:
       return {StatusCode::kFailedPrecondition, "KIND_MISMATCH"};
     case Reason::kNotStorable:
@@ -40,6 +48,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:
       return {StatusCode::kAborted, "HISTORY_TOO_OLD"};
+    case Reason::kSessionTaken:
+      return {StatusCode::kAborted, "SESSION_TAKEN"};
     case Reason::kIntegerOverflow:
       return {StatusCode::kOutOfRange, "INTEGER_OVERFLOW"};
     case Reason::kEpochChanged:
@@ -66,6 +76,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "QUEUE_FULL"};
     case Reason::kSlowSubscriber:
       return {StatusCode::kResourceExhausted, "SLOW_SUBSCRIBER"};
+    case Reason::kTooManySessions:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS"};
+    case Reason::kTooManySubscriptions:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_SUBSCRIPTIONS"};
     case Reason::kOutcomeUnknown:
       return {StatusCode::kUnavailable, "OUTCOME_UNKNOWN"};
     case Reason::kMountUnavailable:

@@ -17,12 +17,19 @@ enum class Reason {
   kInvalidPath,
   kInvalidValue,
   kInvalidRequest,
+  // NOT_FOUND.
+  kSessionLost,
+  kCallbackNotFound,
+  kSubscriptionNotFound,
+  // ALREADY_EXISTS.
+  kCallbackExists,
   // FAILED_PRECONDITION.
   kKindMismatch,
   kNotStorable,
   // ABORTED.
   kPreconditionFailed,
   kHistoryTooOld,
+  kSessionTaken,
   // OUT_OF_RANGE.
   kIntegerOverflow,
   kEpochChanged,
@@ -38,6 +45,8 @@ enum class Reason {
   kReadTooLarge,
   kQueueFull,
   kSlowSubscriber,
+  kTooManySessions,
+  kTooManySubscriptions,
   // UNAVAILABLE.
   kOutcomeUnknown,
   kMountUnavailable,

@@ -25,12 +25,22 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
   using absl::StatusCode;
   constexpr Row kRows[] = {
       {Reason::kInvalidPath, StatusCode::kInvalidArgument, "INVALID_PATH"},
+      {Reason::kSessionLost, StatusCode::kNotFound, "SESSION_LOST"},
+      {Reason::kCallbackNotFound, StatusCode::kNotFound, "CALLBACK_NOT_FOUND"},
+      {Reason::kSubscriptionNotFound, StatusCode::kNotFound,
+       "SUBSCRIPTION_NOT_FOUND"},
+      {Reason::kCallbackExists, StatusCode::kAlreadyExists, "CALLBACK_EXISTS"},
       {Reason::kKindMismatch, StatusCode::kFailedPrecondition, "KIND_MISMATCH"},
       {Reason::kHistoryTooOld, StatusCode::kAborted, "HISTORY_TOO_OLD"},
+      {Reason::kSessionTaken, StatusCode::kAborted, "SESSION_TAKEN"},
       {Reason::kEpochChanged, StatusCode::kOutOfRange, "EPOCH_CHANGED"},
       {Reason::kHistoryCompacted, StatusCode::kOutOfRange,
        "HISTORY_COMPACTED"},
       {Reason::kLeafTooLarge, StatusCode::kResourceExhausted, "LEAF_TOO_LARGE"},
+      {Reason::kTooManySessions, StatusCode::kResourceExhausted,
+       "TOO_MANY_SESSIONS"},
+      {Reason::kTooManySubscriptions, StatusCode::kResourceExhausted,
+       "TOO_MANY_SUBSCRIPTIONS"},
       {Reason::kOutcomeUnknown, StatusCode::kUnavailable, "OUTCOME_UNKNOWN"},
       {Reason::kCorrupt, StatusCode::kDataLoss, "CORRUPT"},
   };
