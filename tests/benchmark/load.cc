@@ -1,6 +1,8 @@
 #include "tests/benchmark/load.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cinttypes>
 #include <cstdio>
 #include <utility>
 
@@ -19,10 +21,11 @@ std::chrono::steady_clock::duration Ticks(
 
 Channels Connect(const std::string& address, size_t count) {
   Channels channels;
+  static std::atomic<int> made{0};
   for (size_t i = 0; i < count; ++i) {
     grpc::ChannelArguments arguments;
     // Channels with equal arguments would share one connection.
-    arguments.SetInt("restate.benchmark.channel", static_cast<int>(i));
+    arguments.SetInt("restate.benchmark.channel", ++made);
     channels.push_back(grpc::CreateCustomChannel(
         address, grpc::InsecureChannelCredentials(), arguments));
   }
@@ -36,14 +39,18 @@ uint32_t RequestSource::Next() {
   return state_;
 }
 
-void RequestSource::FillPath(v1::Path* path) {
-  path->set_text(absl::StrCat("/benchmark/", Next() % kPaths));
+std::string PathText(uint32_t number) {
+  return absl::StrCat("/benchmark/", number);
 }
 
-void RequestSource::FillValue(v1::Value* value) {
+std::string RequestSource::NextPath() { return PathText(Next() % kPaths); }
+
+std::string RequestSource::NextValue() {
+  static std::atomic<uint64_t> given{0};
   char text[kValueBytes + 1];
-  std::snprintf(text, sizeof(text), "%08x%08x%048d", Next(), Next(), 0);
-  value->set_string_value(text, kValueBytes);
+  std::snprintf(text, sizeof(text), "%016" PRIx64 "%048" PRIu32, ++given,
+                Next());
+  return std::string(text, kValueBytes);
 }
 
 Latencies::Latencies(const Round& round, size_t slots)
@@ -53,17 +60,19 @@ Latencies::Latencies(const Round& round, size_t slots)
 
 void Latencies::Add(size_t slot, Clock::time_point started,
                     Clock::time_point answered) {
+  ++slots_[slot].answered;
   if (answered < begin_ || answered >= end_) return;
-  slots_[slot].push_back(
+  slots_[slot].microseconds.push_back(
       std::chrono::duration<float, std::micro>(answered - started).count());
 }
 
 Figures Latencies::Summarize() const {
   std::vector<float> all;
-  for (const std::vector<float>& slot : slots_) {
-    all.insert(all.end(), slot.begin(), slot.end());
-  }
   Figures figures;
+  for (const Slot& slot : slots_) {
+    all.insert(all.end(), slot.microseconds.begin(), slot.microseconds.end());
+    figures.answered += slot.answered;
+  }
   if (all.empty()) return figures;
   figures.calls_per_second =
       static_cast<double>(all.size()) /

@@ -31,6 +31,8 @@ struct Round {
 
 // What one round came to.
 struct Figures {
+  // All calls that were answered, warm-up and the last ones in flight included.
+  uint64_t answered = 0;
   // Calls answered; for Write, commits.
   double calls_per_second = 0;
   double p50_ms = 0;
@@ -39,6 +41,7 @@ struct Figures {
 
 // Connections to one server. Calls are spread over them in turn.
 using Channels = std::vector<std::shared_ptr<grpc::Channel>>;
+// Every channel this ever returns has a connection of its own.
 Channels Connect(const std::string& address, size_t count);
 
 // Each of these runs one round; an error is that of the first failed call.
@@ -48,6 +51,9 @@ absl::StatusOr<Figures> GetStateLoad(const Channels& channels,
 // Durable, and each write changes something.
 absl::StatusOr<Figures> SetStateLoad(const Channels& channels,
                                      const Round& round);
+// Durable puts, to etcd.
+absl::StatusOr<Figures> EtcdPutLoad(const Channels& channels,
+                                    const Round& round);
 // One Write stream for each channel, which share the commits in flight; each
 // commit has `operations` sets.
 absl::StatusOr<Figures> WriteLoad(const Channels& channels, const Round& round,
@@ -56,13 +62,21 @@ absl::StatusOr<Figures> WriteLoad(const Channels& channels, const Round& round,
 // Writes every path once, so that reads find something.
 absl::Status Fill(const Channels& channels);
 
-// A different path and value at each call; one thread at a time.
+// The path with a number below kPaths.
+std::string PathText(uint32_t number);
+
+// Paths in no order that a cache could foresee, and values that this process
+// has not given before, so that each write changes something. One thread at a
+// time.
 class RequestSource {
  public:
   explicit RequestSource(uint32_t seed) : state_(seed * 2654435761u + 1) {}
 
-  void FillPath(v1::Path* path);
-  void FillValue(v1::Value* value);
+  std::string NextPath();
+  // kValueBytes long.
+  std::string NextValue();
+  void FillPath(v1::Path* path) { path->set_text(NextPath()); }
+  void FillValue(v1::Value* value) { value->set_string_value(NextValue()); }
 
  private:
   uint32_t Next();
@@ -79,15 +93,18 @@ class Latencies {
 
   // Whether the round is over.
   bool Over(Clock::time_point now) const { return now >= end_; }
-  // Counts a call, unless it was answered outside the counted time.
+  // Notes a call; one answered outside the counted time only in `answered`.
   void Add(size_t slot, Clock::time_point started, Clock::time_point answered);
   Figures Summarize() const;
 
  private:
   const Clock::time_point begin_;
   const Clock::time_point end_;
-  // Microseconds, by slot.
-  std::vector<std::vector<float>> slots_;
+  struct Slot {
+    uint64_t answered = 0;
+    std::vector<float> microseconds;
+  };
+  std::vector<Slot> slots_;
 };
 
 }  // namespace restate::benchmark

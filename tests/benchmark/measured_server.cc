@@ -11,6 +11,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -29,7 +30,7 @@ std::string ReadLine(int fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
+absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Spawn(
     const std::vector<std::string>& command) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -53,9 +54,14 @@ absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
     return absl::ErrnoToStatus(error, absl::StrCat("starting ", command[0]));
   }
 
-  std::unique_ptr<MeasuredServer> server =
-      absl::WrapUnique(new MeasuredServer(pid, ends[0]));
-  const std::string line = ReadLine(ends[0]);
+  return absl::WrapUnique(new MeasuredServer(pid, ends[0]));
+}
+
+absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
+    const std::vector<std::string>& command) {
+  auto server = Spawn(command);
+  if (!server.ok()) return server.status();
+  const std::string line = ReadLine((*server)->output_);
   absl::string_view rest = line;
   if (!absl::ConsumePrefix(&rest, "listening grpc=")) {
     return absl::InternalError(
@@ -63,7 +69,14 @@ absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
   }
   const std::pair<std::string, std::string> words =
       absl::StrSplit(rest, absl::MaxSplits(' ', 1));
-  server->address_ = words.first;
+  (*server)->address_ = words.first;
+  return server;
+}
+
+absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::StartAt(
+    const std::vector<std::string>& command, const std::string& address) {
+  auto server = Spawn(command);
+  if (server.ok()) (*server)->address_ = address;
   return server;
 }
 
@@ -88,6 +101,21 @@ double MeasuredServer::CpuSeconds() const {
     return 0;
   }
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+int64_t MeasuredServer::ResidentBytes() const {
+  std::ifstream file(absl::StrCat("/proc/", pid_, "/status"));
+  std::string line;
+  while (std::getline(file, line)) {
+    absl::string_view rest = line;
+    int64_t kibibytes = 0;
+    if (absl::ConsumePrefix(&rest, "VmRSS:") &&
+        absl::ConsumeSuffix(&rest, " kB") &&
+        absl::SimpleAtoi(absl::StripAsciiWhitespace(rest), &kibibytes)) {
+      return kibibytes * 1024;
+    }
+  }
+  return 0;
 }
 
 }  // namespace restate::benchmark

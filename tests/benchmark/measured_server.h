@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ class MeasuredServer {
   // "listening grpc=HOST:PORT". An error if it ends without one.
   static absl::StatusOr<std::unique_ptr<MeasuredServer>> Start(
       const std::vector<std::string>& command);
+  // Starts `command`, which is known to serve at `address` before long.
+  static absl::StatusOr<std::unique_ptr<MeasuredServer>> StartAt(
+      const std::vector<std::string>& command, const std::string& address);
   ~MeasuredServer();
   MeasuredServer(const MeasuredServer&) = delete;
   MeasuredServer& operator=(const MeasuredServer&) = delete;
@@ -27,8 +31,14 @@ class MeasuredServer {
   const std::string& address() const { return address_; }
   // The processor time it has used so far.
   double CpuSeconds() const;
+  // The memory of its that is in use now (VmRSS), in bytes; 0 if it has ended.
+  int64_t ResidentBytes() const;
 
  private:
+  // Starts `command`, with its standard output in the pipe output_.
+  static absl::StatusOr<std::unique_ptr<MeasuredServer>> Spawn(
+      const std::vector<std::string>& command);
+
   MeasuredServer(pid_t pid, int output) : pid_(pid), output_(output) {}
 
   const pid_t pid_;

@@ -6,19 +6,11 @@
 // This process is the client of both; each server is a process of its own.
 // Rounds alternate between the two, and medians over the rounds are shown.
 
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <stdlib.h>
-#include <sys/statfs.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "tests/benchmark/load.h"
 #include "tests/benchmark/measured_server.h"
+#include "tests/benchmark/median.h"
+#include "tests/benchmark/scratch_directory.h"
 
 namespace restate::benchmark {
 namespace {
@@ -43,11 +37,6 @@ struct Options {
   std::string echo = "tests/benchmark/echo_server";
   std::string restated = "service/restated";
 };
-
-double Median(std::vector<double> numbers) {
-  std::sort(numbers.begin(), numbers.end());
-  return numbers[numbers.size() / 2];
-}
 
 // What the rounds of one kind of load came to.
 class Tally {
@@ -117,67 +106,14 @@ absl::Status Compare(const std::vector<Load>& loads, size_t in_flight,
   return absl::OkStatus();
 }
 
-// How often a second this directory's disk makes a small append durable.
-double FsyncsPerSecond(const std::string& directory) {
-  const std::string name = absl::StrCat(directory, "/fsync");
-  const int fd = open(name.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd < 0) return 0;
-  const std::string record(128, 'r');
-  const auto begin = std::chrono::steady_clock::now();
-  std::chrono::duration<double> taken{0};
-  int count = 0;
-  while (taken.count() < 1) {
-    if (write(fd, record.data(), record.size()) < 0 || fdatasync(fd) != 0) {
-      count = 0;
-      break;
-    }
-    ++count;
-    taken = std::chrono::steady_clock::now() - begin;
-  }
-  close(fd);
-  unlink(name.c_str());
-  return taken.count() > 0 ? count / taken.count() : 0;
-}
-
-// A new directory below `parent`, removed with all that is in it at the end.
-class ScratchDirectory {
- public:
-  explicit ScratchDirectory(const std::string& parent)
-      : path_(absl::StrCat(parent, "/restate-benchmark.XXXXXX")) {
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  // Empty if it could not be made.
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 absl::Status Run(const Options& options) {
-  const ScratchDirectory scratch(options.directory);
-  if (scratch.path().empty()) {
-    return absl::ErrnoToStatus(errno, options.directory);
-  }
-  struct statfs file_system;
-  if (statfs(scratch.path().c_str(), &file_system) == 0 &&
-      file_system.f_type == TMPFS_MAGIC) {
-    std::cout << "note: " << options.directory
-              << " is in memory, where fsync costs nothing; name a disk with "
-                 "--directory\n";
-  }
-  std::printf("plain append and fdatasync, 128 bytes: %.0f per second\n",
-              FsyncsPerSecond(scratch.path()));
-  std::fflush(stdout);
-
+  auto scratch = ScratchDirectory::Make(options.directory);
+  if (!scratch.ok()) return scratch.status();
   auto echo = MeasuredServer::Start({options.echo});
   if (!echo.ok()) return echo.status();
   auto restated = MeasuredServer::Start(
       {options.restated, "--listen", "127.0.0.1:0", "--data-dir",
-       scratch.path() + "/data", "--log-level", "warn"});
+       (*scratch)->path() + "/data", "--log-level", "warn"});
   if (!restated.ok()) return restated.status();
   const Channels echo_channels = Connect((*echo)->address(), options.channels);
   const Channels channels = Connect((*restated)->address(), options.channels);
@@ -215,8 +151,7 @@ absl::Status Run(const Options& options) {
 
 int Main(int argc, char** argv) {
   Options options;
-  const char* temporary = getenv("TMPDIR");
-  options.directory = temporary != nullptr ? temporary : "/var/tmp";
+  options.directory = DefaultScratchParent();
 
   CLI::App app("Measures restated beside an echo service.");
   app.option_defaults()->always_capture_default();

@@ -1,140 +1,10 @@
 // Closed-loop load of unary calls over gRPC's callback API.
 
-#include <atomic>
-#include <deque>
-#include <latch>
-#include <optional>
+#include "tests/benchmark/unary_load.h"
 
-#include "engine/sync/mutex.h"
-#include "restate/v1/state_service.grpc.pb.h"
-#include "tests/benchmark/echo.grpc.pb.h"
-#include "tests/benchmark/load.h"
+#include "tests/benchmark/unary_calls.h"
 
 namespace restate::benchmark {
-namespace {
-
-// Keeps `round.in_flight` calls of one method going until the round is over.
-// `Service` gives the types and how to fill in and start a call.
-template <typename Service>
-class UnaryLoad {
- public:
-  UnaryLoad(const Channels& channels, const Round& round)
-      : latencies_(round, round.in_flight),
-        finished_(static_cast<ptrdiff_t>(round.in_flight)) {
-    for (const std::shared_ptr<grpc::Channel>& channel : channels) {
-      stubs_.push_back(Service::Stubs::NewStub(channel));
-    }
-    for (size_t i = 0; i < round.in_flight; ++i) slots_.emplace_back(i);
-  }
-
-  absl::StatusOr<Figures> Run() {
-    for (Slot& slot : slots_) StartCall(&slot);
-    finished_.wait();
-    MutexLock lock(&mutex_);
-    if (!error_.ok()) return error_;
-    return latencies_.Summarize();
-  }
-
- private:
-  struct Slot {
-    explicit Slot(size_t index)
-        : index(index), source(static_cast<uint32_t>(index) + 1) {}
-
-    const size_t index;
-    RequestSource source;
-    std::optional<grpc::ClientContext> context;
-    typename Service::Request request;
-    typename Service::Response response;
-    Latencies::Clock::time_point started;
-  };
-
-  void StartCall(Slot* slot) {
-    slot->context.emplace();
-    Service::Prepare(&slot->source, &slot->request);
-    slot->started = Latencies::Clock::now();
-    Service::Start(
-        stubs_[slot->index % stubs_.size()].get(), &*slot->context,
-        &slot->request, &slot->response,
-        [this, slot](grpc::Status status) { Answered(slot, status); });
-  }
-
-  void Answered(Slot* slot, const grpc::Status& status) {
-    const Latencies::Clock::time_point now = Latencies::Clock::now();
-    if (!status.ok()) {
-      failed_ = true;
-      MutexLock lock(&mutex_);
-      if (error_.ok()) {
-        error_ =
-            absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                         status.error_message());
-      }
-    }
-    if (failed_ || latencies_.Over(now)) {
-      finished_.count_down();
-      return;
-    }
-    latencies_.Add(slot->index, slot->started, now);
-    StartCall(slot);
-  }
-
-  std::vector<std::unique_ptr<typename Service::Stubs::Stub>> stubs_;
-  std::deque<Slot> slots_;
-  Latencies latencies_;
-  std::latch finished_;
-  std::atomic<bool> failed_ = false;
-  Mutex mutex_;
-  absl::Status error_ ABSL_GUARDED_BY(mutex_);
-};
-
-struct Echo {
-  using Stubs = EchoService;
-  using Request = EchoRequest;
-  using Response = EchoResponse;
-
-  static void Prepare(RequestSource* source, Request* request) {
-    source->FillPath(request->mutable_path());
-    source->FillValue(request->mutable_value());
-  }
-  template <typename Done>
-  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
-                    const Request* request, Response* response, Done done) {
-    stub->async()->Echo(context, request, response, std::move(done));
-  }
-};
-
-struct GetState {
-  using Stubs = v1::StateService;
-  using Request = v1::GetStateRequest;
-  using Response = v1::GetStateResponse;
-
-  static void Prepare(RequestSource* source, Request* request) {
-    source->FillPath(request->mutable_path());
-    request->set_encoding(v1::VALUE_ENCODING_TYPED);
-  }
-  template <typename Done>
-  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
-                    const Request* request, Response* response, Done done) {
-    stub->async()->GetState(context, request, response, std::move(done));
-  }
-};
-
-struct SetState {
-  using Stubs = v1::StateService;
-  using Request = v1::SetStateRequest;
-  using Response = v1::SetStateResponse;
-
-  static void Prepare(RequestSource* source, Request* request) {
-    source->FillPath(request->mutable_path());
-    source->FillValue(request->mutable_value());
-  }
-  template <typename Done>
-  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
-                    const Request* request, Response* response, Done done) {
-    stub->async()->SetState(context, request, response, std::move(done));
-  }
-};
-
-}  // namespace
 
 absl::StatusOr<Figures> EchoLoad(const Channels& channels, const Round& round) {
   return UnaryLoad<Echo>(channels, round).Run();
@@ -148,6 +18,11 @@ absl::StatusOr<Figures> GetStateLoad(const Channels& channels,
 absl::StatusOr<Figures> SetStateLoad(const Channels& channels,
                                      const Round& round) {
   return UnaryLoad<SetState>(channels, round).Run();
+}
+
+absl::StatusOr<Figures> EtcdPutLoad(const Channels& channels,
+                                    const Round& round) {
+  return UnaryLoad<EtcdPut>(channels, round).Run();
 }
 
 }  // namespace restate::benchmark

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "engine/sync/mutex.h"
 #include "restate/v1/state_service.grpc.pb.h"
 #include "tests/benchmark/load.h"
@@ -168,7 +167,7 @@ absl::Status Fill(const Channels& channels) {
     v1::CommitRequest request;
     for (uint32_t i = first; i < first + kStep; ++i) {
       v1::SetOperation* set = request.add_operations()->mutable_set();
-      set->mutable_path()->set_text(absl::StrCat("/benchmark/", i));
+      set->mutable_path()->set_text(PathText(i));
       source.FillValue(set->mutable_value());
     }
     grpc::ClientContext context;
