@@ -2,12 +2,14 @@
 #define RESTATE_ENGINE_BACKEND_COMMIT_STORE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/history_log.h"
 
 namespace restate {
 
@@ -38,7 +40,10 @@ struct CommitBatch {
   // The new end of the reserved block; never decreases.
   Revision reserved = 0;
   std::vector<MountWrites> mounts;
-  // History, derivation definitions and request ids join the batch here.
+  HistoryChanges history;
+  // Whether to wait until the batch is on the disk. Otherwise a power cut may
+  // lose it, but none that came before, and no later durable batch without it.
+  bool durable = true;
 };
 
 // The durable store whose atomic batch decides a commit: after a crash, a batch
@@ -52,15 +57,22 @@ class CommitStore {
   // As found when it was opened, or opened again.
   virtual const CommitStoreState& state() const = 0;
 
-  // Makes the batch durable (fsync'd) and visible to later snapshots. After an
-  // error it is unknown whether the batch is in the store, and the store takes
-  // no more until Reopen.
+  // Makes the batch durable (fsync'd, if the batch asks for it) and visible to
+  // later snapshots. After an error it is unknown whether the batch is in the
+  // store, and the store takes no more until Reopen.
   virtual absl::Status Commit(const CommitBatch& batch) = 0;
+
+  // Changes the history alone, in one atomic step and without waiting for the
+  // disk. Errors as Commit.
+  virtual absl::Status WriteHistory(const HistoryChanges& changes) = 0;
+
+  // What is in the history.
+  virtual std::shared_ptr<const HistoryLog> history() const = 0;
 
   // Opens the store again after a failed Commit; then state() tells whether the
   // batch survived. Every snapshot of the store must have been let go of, which
-  // it waits for, within bounds. UNAVAILABLE if it cannot be opened now: try again; DATA_LOSS
-  // if it is damaged.
+  // it waits for, within bounds. UNAVAILABLE if it cannot be opened now: try
+  // again; DATA_LOSS if it is damaged.
   virtual absl::Status Reopen() = 0;
 
   // Records that revisions end at `last_given` and stops taking batches.

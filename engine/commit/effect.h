@@ -26,13 +26,16 @@ struct Effect {
   // {}.
   Tree before;
   Tree after;
-  // Whether `before` is whole; what is too large to keep is left out.
+  // Whether `before` is whole; what is too large to keep is left out
+  // (effect_limiter.h).
   bool complete = true;
-  // `after` is too large to keep, and is left out.
+  // `after` is too large to keep, and is left out. Either may be whole without
+  // the other.
   bool after_incomplete = false;
   // What changed strictly below the path is not known, and may be anything:
   // whoever listens there must start again. Decided once, so that the history
-  // shows the same as the listener saw.
+  // shows the same as the listener saw. If not set, and a value is left out,
+  // nothing has changed strictly below the path.
   bool below_unknown = false;
   // Stands for an absent `before` in the event at the path itself and above.
   Tree default_value;
@@ -41,7 +44,7 @@ struct Effect {
 };
 
 // Who caused a commit.
-enum class CommitOrigin { kClient, kMount };
+enum class CommitOrigin { kClient, kMount, kExpired };
 
 // A commit that has its place in the order.
 struct SequencedCommit {

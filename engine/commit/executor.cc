@@ -7,16 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/commit/arithmetic.h"
+#include "engine/commit/effect_limiter.h"
 #include "engine/commit/preconditions.h"
 #include "engine/error/error.h"
 
 namespace restate {
 namespace {
-
-// How much of an old subtree is read while sequencing, unless a subscriber needs
-// all of it: what events carry at most, and what is remembered leaf by leaf.
-constexpr size_t kMaxOldBytes = size_t{16} << 20;
-constexpr size_t kMaxChangedLeaves = 10'000;
 
 // What a path reads as: the root always reads something.
 Tree Reading(const Path& path, const Tree& node) {
@@ -58,7 +54,7 @@ class Executor {
       effect.complete = !present->over_limit;
       effect.after_incomplete = present->over_limit;
       effect.payload = ping.payload;
-      Emit(std::move(effect));
+      Emit(Reach::kOwnValue, std::move(effect));
       result_.changed = true;
       return absl::OkStatus();
     });
@@ -76,20 +72,20 @@ class Executor {
     return status;
   }
 
-  void Emit(Effect effect) {
+  void Emit(Reach reach, Effect effect) {
     effect.index = index_;
+    limiter_.Limit(reach, &effect);
     effects_.push_back(std::move(effect));
   }
 
-  // Reads what is at `path`; whole if it is no larger than what replaces it, or
-  // if somebody listens below.
+  // Reads what is at `path`: whole if what replaces it may be equal to it, or
+  // if its effect is to be kept whole. What has kMaxChangedLeaves more leaves
+  // than what replaces it changes as many.
   absl::StatusOr<ReadResult> ReadOld(const Path& path, size_t new_bytes,
                                      size_t new_leaves) {
     ReadLimits limits;
-    if (!context_.listens_below(path)) {
-      limits.max_bytes = std::max(kMaxOldBytes, 2 * new_bytes);
-      limits.max_own_values = std::max(kMaxChangedLeaves, new_leaves + 1);
-    }
+    limits.max_bytes = std::max(kMaxSideBytes, 2 * new_bytes);
+    limits.max_own_values = new_leaves + kMaxChangedLeaves;
     return overlay_.Read(path, limits);
   }
 
@@ -116,7 +112,7 @@ class Executor {
         const Tree wanted = tree::Get(value, field);
         ReadLimits limits;
         limits.max_bytes = std::max(
-            kMaxOldBytes, wanted.has_value() ? 2 * wanted->ByteSize() : 0);
+            kMaxSideBytes, wanted.has_value() ? 2 * wanted->ByteSize() : 0);
         absl::StatusOr<ReadResult> read =
             overlay_.Read(set.path.Join(field), limits);
         if (!read.ok()) return read.status();
@@ -182,7 +178,7 @@ class Executor {
     effect.default_value = set.default_value;
     effect.payload = set.payload;
     effect.skip_notify = set.skip_notify;
-    Emit(std::move(effect));
+    Emit(Reach::kSubtree, std::move(effect));
     result_.changed = true;
     if (set.mode == WriteMode::kIfAbsent) result_.value = set.value;
     return absl::OkStatus();
@@ -243,7 +239,7 @@ class Executor {
     effect.default_value = set.default_value;
     effect.payload = set.payload;
     effect.skip_notify = set.skip_notify;
-    Emit(std::move(effect));
+    Emit(Reach::kOwnValue, std::move(effect));
     result_.changed = true;
     return absl::OkStatus();
   }
@@ -266,7 +262,7 @@ class Executor {
     effect.before = std::move(old->tree);
     effect.payload = payload;
     effect.skip_notify = skip_notify;
-    Emit(std::move(effect));
+    Emit(Reach::kSubtree, std::move(effect));
     return true;
   }
 
@@ -337,6 +333,7 @@ class Executor {
   int32_t index_ = 0;
   OperationResult result_;
   std::vector<Effect> effects_;
+  EffectLimiter limiter_;
 };
 
 }  // namespace
@@ -369,9 +366,14 @@ void RecordChanges(const std::vector<Effect>& effects, Revision revision,
   bool leaf_by_leaf = true;
   for (const Effect& effect : effects) {
     if (effect.kind == Effect::Kind::kPing) continue;
-    if (!effect.complete || changed.size() > kMaxChangedLeaves) {
+    if (effect.below_unknown || changed.size() > kMaxChangedLeaves) {
       leaf_by_leaf = false;
       break;
+    }
+    if (!effect.complete || effect.after_incomplete) {
+      // Only its own value has changed.
+      changed.push_back(effect.path);
+      continue;
     }
     tree::Diff(effect.before, effect.after,
                [&](const Path& path, const Value* before, const Value* after) {

@@ -26,8 +26,6 @@ struct ExecutionContext {
   // The state the operations are applied to, in place.
   Overlay* overlay;
   const LastChanges* last_changes;
-  // CommitListener::ListensBelow.
-  absl::FunctionRef<bool(const Path&)> listens_below;
   // Whether the mount of a path can hold a write: OK or FAILED_PRECONDITION /
   // NOT_STORABLE.
   absl::FunctionRef<absl::Status(const Write&)> can_store;

@@ -16,6 +16,16 @@ namespace {
 constexpr absl::Duration kFirstReopenDelay = absl::Milliseconds(50);
 constexpr absl::Duration kLongestReopenDelay = absl::Seconds(5);
 
+// How much history a commit store keeps unless told otherwise.
+constexpr size_t kStoredHistoryBytes = size_t{4} << 30;
+
+HistoryBounds BoundsOf(const SequencerOptions& options) {
+  if (options.history.has_value()) return *options.history;
+  HistoryBounds bounds;
+  if (options.commit_store != nullptr) bounds.bytes = kStoredHistoryBytes;
+  return bounds;
+}
+
 absl::Status OutcomeUnknown(const absl::Status& cause) {
   return MakeError(
       Reason::kOutcomeUnknown,
@@ -46,8 +56,9 @@ struct Sequencer::Batch {
   std::optional<Overlay> overlay;
   // In order; those of relaxed commits have gone out already.
   std::vector<Answer> answers;
-  // Those that have a revision.
+  // Those that have a revision. Shared with the history once it is complete.
   std::vector<SequencedCommit> sequenced;
+  CommitGroup group;
   // All of the changes; filled when the batch is split.
   std::vector<Write> all_writes;
   // The same by mount.
@@ -80,18 +91,24 @@ absl::Status Sequencer::Initialize() {
   table_.emplace(std::move(points));
   mount_health_.assign(options_.mounts.size(), absl::OkStatus());
 
+  absl::StatusOr<std::shared_ptr<CommitHistory>> history =
+      CommitHistory::Open(BoundsOf(options_), options_.commit_store.get());
+  if (!history.ok()) return history.status();
+  history_ = *std::move(history);
+  bool resets_volatile_mounts = false;
   if (options_.commit_store == nullptr) {
     epoch_ = NewEpoch();
   } else {
     const CommitStoreState& past = options_.commit_store->state();
     epoch_ = past.epoch;
     last_given_ = past.reserved;
+    last_committed_ = past.last_committed;
     reserved_ = past.reserved;
     if (absl::Status status = EnsureReserved(options_.max_batch_commits);
         !status.ok()) {
       return status;
     }
-    const bool resets_volatile_mounts =
+    resets_volatile_mounts =
         past.existed &&
         std::any_of(options_.mounts.begin(), options_.mounts.end(),
                     [](const Mount& mount) { return !mount.backend->durable(); });
@@ -104,7 +121,49 @@ absl::Status Sequencer::Initialize() {
   for (const MountedSnapshot& mount : first->mounts()) {
     if (!mount.snapshot.ok()) return mount.snapshot.status();
   }
+  if (resets_volatile_mounts) {
+    if (absl::Status status = CommitReset(*first); !status.ok()) return status;
+  }
+  history_->SetPublished(last_given_);
   publication_.emplace(std::move(first));
+  return absl::OkStatus();
+}
+
+absl::Status Sequencer::CommitReset(const PublishedState& first) {
+  SequencedCommit commit;
+  commit.revision = last_given_;
+  commit.commit_time = options_.clock->Now();
+  commit.origin = CommitOrigin::kMount;
+  std::vector<Path> places;
+  for (const Mount& mount : options_.mounts) {
+    if (!mount.backend->durable()) places.push_back(mount.at);
+  }
+  std::sort(places.begin(), places.end());
+  for (const Path& place : places) {
+    // Durable mounts below it are still there.
+    absl::StatusOr<NodeProbe> now = first.tree().Probe(place);
+    if (!now.ok()) return now.status();
+    Effect effect;
+    effect.index = static_cast<int32_t>(commit.effects.size());
+    effect.path = place;
+    effect.after_incomplete = now->exists() || place.is_root();
+    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
+                                          : Effect::Kind::kDelete;
+    effect.complete = false;
+    effect.below_unknown = true;
+    commit.effects.push_back(std::move(effect));
+  }
+  const auto group =
+      std::make_shared<const std::vector<SequencedCommit>>(1, commit);
+  CommitBatch reset;
+  reset.last_committed = last_given_;
+  reset.reserved = reserved_;
+  reset.history = history_->Prepare(*group);
+  reset.durable = false;
+  absl::Status status = options_.commit_store->Commit(reset);
+  if (!status.ok()) return status;
+  last_committed_ = last_given_;
+  history_->Append(group);
   return absl::OkStatus();
 }
 
@@ -199,9 +258,6 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
 
 void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
                                Batch& batch) {
-  const auto listens_below = [this](const Path& path) {
-    return options_.listener->ListensBelow(path);
-  };
   const auto can_store = [this](const Write& write) { return CanStore(write); };
   batch.answers.reserve(commits.size());
   for (QueuedCommit& commit : commits) {
@@ -209,8 +265,8 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     Overlay::Savepoint savepoint = batch.overlay->Save();
     absl::StatusOr<Execution> execution = Execute(
         commit.request,
-        ExecutionContext{&*batch.overlay, &*last_changes_, listens_below,
-                         can_store, revision, options_.max_leaf_bytes});
+        ExecutionContext{&*batch.overlay, &*last_changes_, can_store, revision,
+                         options_.max_leaf_bytes});
     const std::vector<Path> cleared = batch.overlay->TakeClearedEmptyMaps();
     if (!execution.ok()) {
       batch.overlay->Restore(std::move(savepoint));
@@ -273,7 +329,7 @@ absl::Status Sequencer::EnsureReserved(size_t revisions) {
   const Revision needed = last_given_ + static_cast<Revision>(revisions);
   if (needed <= reserved_) return absl::OkStatus();
   CommitBatch reservation;
-  reservation.last_committed = options_.commit_store->state().last_committed;
+  reservation.last_committed = last_committed_;
   reservation.reserved = needed + options_.revision_block;
   absl::Status status = options_.commit_store->Commit(reservation);
   if (status.ok()) reserved_ = reservation.reserved;
@@ -287,11 +343,13 @@ void Sequencer::Decide(Batch& batch) {
   if (!split.ok()) {
     // Nothing has been written. The revisions are spent, and published, so that
     // the marks of last changes do not lie in the future.
-    publication_->Publish(StateOfAllMounts(last_given_));
+    PublishState(last_given_);
     for (Batch::Answer& answer : batch.answers) answer.done(split.status());
     return;
   }
   batch.writes = *std::move(split);
+  batch.group = std::make_shared<const std::vector<SequencedCommit>>(
+      std::move(batch.sequenced));
 
   CommitBatch decision;
   decision.last_committed = last_given_;
@@ -301,16 +359,34 @@ void Sequencer::Decide(Batch& batch) {
     if (!id.has_value() || batch.writes[i].empty()) continue;
     decision.mounts.push_back(MountWrites{*id, std::move(batch.writes[i])});
   }
-  // A batch that touches volatile mounts only has nothing to make durable.
-  if (!decision.mounts.empty()) {
+  decision.history = history_->Prepare(*batch.group);
+  if (options_.commit_store != nullptr) {
+    // A ping is as durable as what it is about.
+    decision.durable =
+        !decision.mounts.empty() ||
+        std::any_of(batch.group->begin(), batch.group->end(),
+                    [this](const SequencedCommit& commit) {
+                      return std::any_of(
+                          commit.effects.begin(), commit.effects.end(),
+                          [this](const Effect& effect) {
+                            return IsInCommitStore(effect.path);
+                          });
+                    });
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) {
       Recover(batch);
       return;
     }
+    last_committed_ = last_given_;
   }
   ApplyToOtherMounts(batch);
   Publish(batch);
+}
+
+bool Sequencer::IsInCommitStore(const Path& path) const {
+  return options_.mounts[table_->Find(path)]
+      .backend->commit_store_mount()
+      .has_value();
 }
 
 void Sequencer::ApplyToOtherMounts(Batch& batch) {
@@ -346,11 +422,19 @@ void Sequencer::RememberLeaves(const Batch& batch) {
 
 void Sequencer::Publish(Batch& batch) {
   RememberLeaves(batch);
-  publication_->Publish(StateOfAllMounts(last_given_));
+  history_->Append(batch.group);
+  PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));
   }
-  options_.listener->OnPublished(batch.sequenced);
+  options_.listener->OnPublished(*batch.group);
+  // If the store fails at this, the next batch finds out.
+  history_->EnforceBounds(options_.clock->Now()).IgnoreError();
+}
+
+void Sequencer::PublishState(Revision revision) {
+  history_->SetPublished(revision);
+  publication_->Publish(StateOfAllMounts(revision));
 }
 
 void Sequencer::Recover(Batch& batch) {
@@ -373,7 +457,7 @@ void Sequencer::Recover(Batch& batch) {
   }
   batch.overlay.reset();
   batch.state.reset();
-  publication_->Publish(StateOfAllMounts(published));
+  PublishState(published);
 
   absl::Duration delay = kFirstReopenDelay;
   while (!options_.commit_store->Reopen().ok()) {
@@ -388,10 +472,14 @@ void Sequencer::Recover(Batch& batch) {
   const CommitStoreState& found = options_.commit_store->state();
   reserved_ = found.reserved;
   SetHealth(absl::OkStatus());
-  const bool survived = !batch.sequenced.empty() &&
-                        found.last_committed >= batch.sequenced.back().revision;
+  last_committed_ = found.last_committed;
+  const bool survived =
+      batch.group != nullptr &&
+      found.last_committed >= batch.group->back().revision;
+  // If it fails the store does, and the next batch finds out.
+  history_->StoreReopened(found.last_committed).IgnoreError();
   if (!survived) {
-    publication_->Publish(StateOfAllMounts(last_given_));
+    PublishState(last_given_);
     return;
   }
   ApplyToOtherMounts(batch);

@@ -22,6 +22,8 @@
 #include "engine/commit/leaf_cache.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
+#include "engine/history/commit_history.h"
+#include "engine/history/history.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -51,6 +53,8 @@ struct SequencerOptions {
   size_t last_changes_bytes = size_t{256} << 20;
   // Bound of the cache of leaves written last.
   size_t leaf_cache_bytes = size_t{64} << 20;
+  // Bounds of the history: 4 GiB in the commit store; HistoryBounds' without.
+  std::optional<HistoryBounds> history;
   // Bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes = size_t{1} << 20;
   // At most this many commits share one fsync.
@@ -63,11 +67,16 @@ struct SequencerOptions {
 //   2. execute each commit in order, against the published state and what this
 //      batch has changed so far; each that changes something gets a revision
 //   3. split the changes by mount; write the commit store's part and the
-//      commits themselves in one durable step: this decides the batch
+//      commits themselves, for the history, in one durable step: this decides
+//      the batch
 //   4. apply the other mounts' parts
-//   5. publish the new state: readers see all of the batch
+//   5. publish the new state: readers see all of the batch, first in the
+//      history, then in the tree
 //   6. answer the writers
 //   7. hand the commits to the listener: subscribers
+//
+// A batch that only touches what is gone after a restart does not wait for the
+// disk in step 3.
 //
 // A batch whose step 3 fails is answered OUTCOME_UNKNOWN and not published; the
 // store is opened again, which tells whether the batch survived, and only then
@@ -85,6 +94,12 @@ class Sequencer {
 
   const std::string& epoch() const { return epoch_; }
   Publication& publication() { return *publication_; }
+
+  // The commits of the past: everything up to the published revision, and
+  // nothing after it.
+  History& history() { return *history_; }
+  // The same for readers that may outlive the sequencer.
+  std::shared_ptr<const History> shared_history() const { return history_; }
 
   // OUT_OF_RANGE / EPOCH_CHANGED unless `epoch` is empty or the server's.
   absl::Status CheckEpoch(const std::string& epoch) const;
@@ -111,6 +126,8 @@ class Sequencer {
 
   // Takes the place in the order where the store left off.
   absl::Status Initialize();
+  // What volatile mounts held is gone: the commit that says so.
+  absl::Status CommitReset(const PublishedState& first);
   // A snapshot of every mount, as of `revision`.
   std::shared_ptr<const PublishedState> StateOfAllMounts(Revision revision);
 
@@ -121,9 +138,13 @@ class Sequencer {
   // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
   void Decide(Batch& batch);
   absl::Status CanStore(const Write& write) const;
+  // Whether what is at `path` is kept by the commit store.
+  bool IsInCommitStore(const Path& path) const;
   absl::Status EnsureReserved(size_t revisions);
   void ApplyToOtherMounts(Batch& batch);
   void Publish(Batch& batch);
+  // Shows the state of all mounts, as of `revision`, to everybody.
+  void PublishState(Revision revision);
   void RememberLeaves(const Batch& batch);
   void Recover(Batch& batch);
   void SetHealth(absl::Status health);
@@ -134,11 +155,14 @@ class Sequencer {
   std::vector<absl::Status> mount_health_;
   std::string epoch_;
   Revision last_given_ = 0;
+  // The last one that the commit store has decided.
+  Revision last_committed_ = 0;
   // Revisions up to this one may be given out without another durable step.
   Revision reserved_ = 0;
   std::optional<LastChanges> last_changes_;
   // Used only with a commit store: memory is quick to read.
   LeafCache leaf_cache_;
+  std::shared_ptr<CommitHistory> history_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 

@@ -15,7 +15,7 @@ namespace restate {
 // how. Shared by the test and the store, which may be owned by something else
 // by then.
 //
-// A write is an Apply or a Commit. Thread-safe.
+// A write is an Apply, a Commit or a WriteHistory. Thread-safe.
 class FaultPlan {
  public:
   // Whether a write that fails has happened all the same: an fsync whose

@@ -8,6 +8,12 @@ absl::Status FaultyCommitStore::Commit(const CommitBatch& batch) {
   return failure_;
 }
 
+absl::Status FaultyCommitStore::WriteHistory(const HistoryChanges& changes) {
+  if (!failure_.ok()) return failure_;
+  failure_ = plan_->OnWrite([&] { return store_->WriteHistory(changes); });
+  return failure_;
+}
+
 absl::Status FaultyCommitStore::Reopen() {
   if (absl::Status status = plan_->OnReopen(); !status.ok()) return status;
   if (absl::Status status = store_->Reopen(); !status.ok()) return status;

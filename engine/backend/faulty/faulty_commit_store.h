@@ -19,13 +19,17 @@ class FaultyCommitStore : public CommitStore {
 
   const CommitStoreState& state() const override { return store_->state(); }
   absl::Status Commit(const CommitBatch& batch) override;
+  absl::Status WriteHistory(const HistoryChanges& changes) override;
+  std::shared_ptr<const HistoryLog> history() const override {
+    return store_->history();
+  }
   absl::Status Reopen() override;
   absl::Status Close(Revision last_given) override;
 
  private:
   const std::unique_ptr<CommitStore> store_;
   const std::shared_ptr<FaultPlan> plan_;
-  // What the last Commit failed with, until Reopen.
+  // What the last write failed with, until Reopen.
   absl::Status failure_;
 };
 

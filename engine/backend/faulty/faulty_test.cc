@@ -19,11 +19,20 @@ class LastBatchStore : public CommitStore {
     state_.last_committed = batch.last_committed;
     return absl::OkStatus();
   }
+  absl::Status WriteHistory(const HistoryChanges& changes) override {
+    forgotten_through = changes.forget_through.value_or(0);
+    return absl::OkStatus();
+  }
+  std::shared_ptr<const HistoryLog> history() const override {
+    return nullptr;
+  }
   absl::Status Reopen() override { return absl::OkStatus(); }
   absl::Status Close(Revision last_given) override {
     state_.reserved = last_given;
     return absl::OkStatus();
   }
+
+  Revision forgotten_through = 0;
 
  private:
   CommitStoreState state_;
@@ -84,6 +93,22 @@ TEST(FaultyCommitStoreTest, TakesNoBatchAfterAFailureUntilReopened) {
   EXPECT_EQ(store.Commit(UpTo(6)), absl::OkStatus());
   EXPECT_EQ(store.state().last_committed, 6);
   EXPECT_EQ(plan->reopens(), 2);
+}
+
+TEST(FaultyCommitStoreTest, AFailedChangeOfTheHistoryIsAFailedWrite) {
+  auto plan = std::make_shared<FaultPlan>();
+  auto owned = std::make_unique<LastBatchStore>();
+  LastBatchStore* inner = owned.get();
+  FaultyCommitStore store(std::move(owned), plan);
+  HistoryChanges changes;
+  changes.forget_through = 4;
+  plan->FailWrite(1, FaultPlan::Happens::kNot);
+  EXPECT_EQ(store.WriteHistory(changes), FaultPlan::DefaultError());
+  EXPECT_EQ(store.Commit(UpTo(5)), FaultPlan::DefaultError());
+  EXPECT_EQ(inner->forgotten_through, 0);
+  EXPECT_EQ(store.Reopen(), absl::OkStatus());
+  EXPECT_EQ(store.WriteHistory(changes), absl::OkStatus());
+  EXPECT_EQ(inner->forgotten_through, 4);
 }
 
 TEST(FaultyCommitStoreTest, BlockedWritesWaitForTheirRelease) {

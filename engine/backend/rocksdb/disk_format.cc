@@ -17,6 +17,13 @@ constexpr char kLeafFormat = 1;
 // Two revisions and a flag.
 constexpr size_t kCommitsBytes = 17;
 
+constexpr size_t kRevisionBytes = 8;
+// The first revision, two times and a size.
+constexpr size_t kSegmentBytes = 32;
+// A revision, a one, and the index of an operation.
+constexpr size_t kStopKeyBytes = 13;
+constexpr char kStopKeyMark = 1;
+
 void AppendBigEndian(uint64_t number, size_t bytes, std::string* out) {
   for (size_t i = bytes; i-- > 0;) {
     out->push_back(static_cast<char>(number >> (8 * i)));
@@ -84,6 +91,82 @@ std::string EncodeUint32(uint32_t number) {
 std::optional<uint32_t> DecodeUint32(std::string_view bytes) {
   if (bytes.size() != 4) return std::nullopt;
   return static_cast<uint32_t>(ReadBigEndian(bytes));
+}
+
+std::string EncodeRevision(Revision revision) {
+  std::string bytes;
+  AppendBigEndian(static_cast<uint64_t>(revision), kRevisionBytes, &bytes);
+  return bytes;
+}
+
+std::optional<Revision> DecodeRevision(std::string_view bytes) {
+  if (bytes.size() != kRevisionBytes) return std::nullopt;
+  const auto revision = static_cast<Revision>(ReadBigEndian(bytes));
+  if (revision < 0) return std::nullopt;
+  return revision;
+}
+
+std::string SegmentKey(Revision last) {
+  return std::string(kSegmentKeyPrefix) + EncodeRevision(last);
+}
+
+std::string EncodeSegment(const HistorySegment& segment) {
+  std::string bytes = EncodeRevision(segment.first);
+  for (absl::Time time : {segment.first_time, segment.last_time}) {
+    AppendBigEndian(static_cast<uint64_t>(absl::ToUnixNanos(time)), 8, &bytes);
+  }
+  AppendBigEndian(segment.bytes, 8, &bytes);
+  return bytes;
+}
+
+std::optional<HistorySegment> DecodeSegment(std::string_view key,
+                                            std::string_view bytes) {
+  if (!key.starts_with(kSegmentKeyPrefix) || bytes.size() != kSegmentBytes) {
+    return std::nullopt;
+  }
+  key.remove_prefix(kSegmentKeyPrefix.size());
+  const std::optional<Revision> last = DecodeRevision(key);
+  const std::optional<Revision> first = DecodeRevision(bytes.substr(0, 8));
+  if (!last.has_value() || !first.has_value() || *first > *last) {
+    return std::nullopt;
+  }
+  HistorySegment segment;
+  segment.first = *first;
+  segment.last = *last;
+  segment.first_time = absl::FromUnixNanos(
+      static_cast<int64_t>(ReadBigEndian(bytes.substr(8, 8))));
+  segment.last_time = absl::FromUnixNanos(
+      static_cast<int64_t>(ReadBigEndian(bytes.substr(16, 8))));
+  segment.bytes = ReadBigEndian(bytes.substr(24, 8));
+  return segment;
+}
+
+std::string HistoryKey(Revision revision) { return EncodeRevision(revision); }
+
+std::string StopKey(const HistoryStop& stop) {
+  std::string key;
+  key.reserve(kStopKeyBytes + stop.place.size());
+  AppendBigEndian(static_cast<uint64_t>(stop.revision), kRevisionBytes, &key);
+  key.push_back(kStopKeyMark);
+  AppendBigEndian(static_cast<uint32_t>(stop.index), 4, &key);
+  key.append(stop.place);
+  return key;
+}
+
+std::optional<HistoryKeyParts> ParseHistoryKey(std::string_view key) {
+  const std::optional<Revision> revision =
+      DecodeRevision(key.substr(0, kRevisionBytes));
+  if (!revision.has_value()) return std::nullopt;
+  HistoryKeyParts parts{*revision, std::nullopt};
+  if (key.size() == kRevisionBytes) return parts;
+  if (key.size() < kStopKeyBytes || key[kRevisionBytes] != kStopKeyMark) {
+    return std::nullopt;
+  }
+  const auto index =
+      static_cast<int32_t>(ReadBigEndian(key.substr(kRevisionBytes + 1, 4)));
+  if (index < 0) return std::nullopt;
+  parts.stop = HistoryStop{*revision, index, key.substr(kStopKeyBytes)};
+  return parts;
 }
 
 std::string TreeKey(uint32_t mount, std::string_view path_key) {

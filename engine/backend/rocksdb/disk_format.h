@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/history_log.h"
 #include "engine/path/path.h"
 #include "engine/value/value.h"
 
@@ -30,6 +31,9 @@ inline constexpr std::string_view kCommitsKey = "commits";
 inline constexpr std::string_view kNextMountKey = "next_mount";
 // Followed by the key of the mount point's path.
 inline constexpr std::string_view kMountKeyPrefix = "mount:";
+inline constexpr std::string_view kForgottenKey = "forgotten";
+// Followed by the revision of the segment's last commit.
+inline constexpr std::string_view kSegmentKeyPrefix = "segment:";
 
 // What meta's "commits" holds.
 struct CommitsRecord {
@@ -45,6 +49,30 @@ std::optional<CommitsRecord> DecodeCommits(std::string_view bytes);
 // The format version, mount ids and the next mount id: 4 bytes, big-endian.
 std::string EncodeUint32(uint32_t number);
 std::optional<uint32_t> DecodeUint32(std::string_view bytes);
+
+// What meta's "forgotten" holds.
+std::string EncodeRevision(Revision revision);
+std::optional<Revision> DecodeRevision(std::string_view bytes);
+
+// A finished segment of the history, in meta.
+std::string SegmentKey(Revision last);
+std::string EncodeSegment(const HistorySegment& segment);
+std::optional<HistorySegment> DecodeSegment(std::string_view key,
+                                            std::string_view bytes);
+
+// Keys of the history family: a commit's, and those of its stops, which come
+// right after it.
+std::string HistoryKey(Revision revision);
+std::string StopKey(const HistoryStop& stop);
+// The only value of a stop: its format.
+inline constexpr std::string_view kStopRecord = "\x01";
+// What a key of the history family names.
+struct HistoryKeyParts {
+  Revision revision = 0;
+  // `place` is a view of the key.
+  std::optional<HistoryStop> stop;
+};
+std::optional<HistoryKeyParts> ParseHistoryKey(std::string_view key);
 
 // The size of the mount id in front of each key of the tree family.
 inline constexpr size_t kMountIdBytes = 4;

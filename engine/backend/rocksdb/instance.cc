@@ -13,6 +13,7 @@
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/error/error.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 #include "rocksdb/write_batch.h"
 
@@ -159,7 +160,14 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   }
   std::vector<::rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const std::string& name : names) {
-    descriptors.emplace_back(name, ::rocksdb::ColumnFamilyOptions(database));
+    ::rocksdb::ColumnFamilyOptions family(database);
+    // Commits come in order: with one prefix for all of them, each finds its
+    // place in memory from the one before.
+    if (name == disk_format::kHistoryFamily) {
+      family.memtable_insert_with_hint_prefix_extractor.reset(
+          ::rocksdb::NewFixedPrefixTransform(1));
+    }
+    descriptors.emplace_back(name, family);
   }
   ::rocksdb::DB* db = nullptr;
   ::rocksdb::Status opened = ::rocksdb::DB::Open(database, directory_,
@@ -169,6 +177,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   for (::rocksdb::ColumnFamilyHandle* family : families_) {
     if (family->GetName() == disk_format::kTreeFamily) tree_ = family;
     if (family->GetName() == disk_format::kMetaFamily) meta_ = family;
+    if (family->GetName() == disk_format::kHistoryFamily) history_ = family;
   }
   return absl::OkStatus();
 }

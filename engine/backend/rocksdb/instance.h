@@ -50,6 +50,7 @@ class Instance {
   ::rocksdb::DB& db() const { return *db_; }
   ::rocksdb::ColumnFamilyHandle* tree() const { return tree_; }
   ::rocksdb::ColumnFamilyHandle* meta() const { return meta_; }
+  ::rocksdb::ColumnFamilyHandle* history() const { return history_; }
   const std::string& directory() const { return directory_; }
 
   // As found when it was opened.
@@ -77,6 +78,7 @@ class Instance {
   std::vector<::rocksdb::ColumnFamilyHandle*> families_;
   ::rocksdb::ColumnFamilyHandle* tree_ = nullptr;
   ::rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+  ::rocksdb::ColumnFamilyHandle* history_ = nullptr;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/rocksdb_backend.h"
+#include "engine/backend/rocksdb/rocksdb_history_log.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/backend/rocksdb/tree_changes.h"
 #include "engine/error/error.h"
@@ -21,11 +22,16 @@ namespace {
   return ::rocksdb::Slice(bytes.data(), bytes.size());
 }
 
-absl::Status WriteDurably(Instance& instance, ::rocksdb::WriteBatch* batch) {
-  ::rocksdb::WriteOptions durable;
-  durable.sync = true;
-  return FromRocksDb(instance.db().Write(durable, batch),
+absl::Status WriteBytes(Instance& instance, bool durable,
+                        ::rocksdb::WriteBatch* batch) {
+  ::rocksdb::WriteOptions options;
+  options.sync = durable;
+  return FromRocksDb(instance.db().Write(options, batch),
                      instance.directory());
+}
+
+absl::Status WriteDurably(Instance& instance, ::rocksdb::WriteBatch* batch) {
+  return WriteBytes(instance, /*durable=*/true, batch);
 }
 
 }  // namespace
@@ -103,12 +109,28 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
   bytes.Put((*instance)->meta(), SliceOf(disk_format::kCommitsKey),
             disk_format::EncodeCommits({.last_committed = batch.last_committed,
                                         .reserved = batch.reserved}));
-  if (absl::Status status = WriteDurably(**instance, &bytes); !status.ok()) {
+  AppendHistory(batch.history, **instance, &bytes);
+  if (absl::Status status = WriteBytes(**instance, batch.durable, &bytes);
+      !status.ok()) {
     core_->Fail(status);
     return status;
   }
   core_->set_last_committed(batch.last_committed);
   return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::WriteHistory(const HistoryChanges& changes) {
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  if (!instance.ok()) return std::move(instance).status();
+  ::rocksdb::WriteBatch bytes;
+  AppendHistory(changes, **instance, &bytes);
+  absl::Status status = WriteBytes(**instance, /*durable=*/false, &bytes);
+  if (!status.ok()) core_->Fail(status);
+  return status;
+}
+
+std::shared_ptr<const HistoryLog> RocksDbStore::history() const {
+  return std::make_shared<RocksDbHistoryLog>(core_);
 }
 
 absl::Status RocksDbStore::Reopen() {
@@ -140,7 +162,8 @@ absl::Status RocksDbStore::Close(Revision last_given) {
     status = FromRocksDb(
         (*instance)->db().Flush(
             ::rocksdb::FlushOptions(),
-            {(*instance)->tree(), (*instance)->meta()}),
+            {(*instance)->tree(), (*instance)->meta(),
+             (*instance)->history()}),
         (*instance)->directory());
   }
   core_->Fail(MakeError(

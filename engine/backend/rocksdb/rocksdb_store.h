@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/commit_store.h"
+#include "engine/backend/history_log.h"
 #include "engine/backend/rocksdb/rocksdb_options.h"
 #include "engine/path/path.h"
 
@@ -39,6 +40,8 @@ class RocksDbStore : public CommitStore {
 
   const CommitStoreState& state() const override;
   absl::Status Commit(const CommitBatch& batch) override;
+  absl::Status WriteHistory(const HistoryChanges& changes) override;
+  std::shared_ptr<const HistoryLog> history() const override;
   absl::Status Reopen() override;
   // Also moves what is in the log to files, so that the next start is quick.
   absl::Status Close(Revision last_given) override;
