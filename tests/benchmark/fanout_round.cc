@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -76,14 +77,16 @@ absl::StatusOr<FanoutFigures> RunFanout(const FanoutCase& fanout,
   const double seconds =
       std::chrono::duration<double>(after.at - before.at).count();
   FanoutFigures figures;
-  figures.events_per_second =
-      static_cast<double>(after.events - before.events) / seconds;
   figures.server_cores =
       (after.server_cpu_seconds - before.server_cpu_seconds) / seconds;
   figures.client_cores =
       (after.client_cpu_seconds - before.client_cpu_seconds) / seconds;
   figures.writes_per_second =
       written->calls_per_second * static_cast<double>(fanout.writes_per_call);
+  figures.events_per_second =
+      std::min(static_cast<double>(after.events - before.events) / seconds,
+               figures.writes_per_second *
+                   static_cast<double>(fanout.subscribers));
   figures.p50_ms = written->p50_ms;
   figures.p99_ms = written->p99_ms;
   if (subscribers != nullptr) {

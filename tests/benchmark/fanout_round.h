@@ -29,7 +29,9 @@ struct FanoutCase {
 
 // What one round came to.
 struct FanoutFigures {
-  // Received while the writers ran, by all subscribers together.
+  // Received while the writers ran, by all subscribers together; at most what
+  // was written in that time, so that what was waiting when it began does not
+  // count.
   double events_per_second = 0;
   double writes_per_second = 0;
   // Of the writers' calls.
