@@ -44,6 +44,8 @@ struct SetOperation {
   Tree default_value;
   Tree payload;
   bool skip_notify = false;
+  // If not empty: the session that the path is bound to (presence).
+  std::string session_id;
 };
 
 // A deletion of a subtree.

@@ -1,25 +1,39 @@
 #include "engine/controller/controller.h"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
-#include "absl/functional/any_invocable.h"
+#include "absl/strings/str_cat.h"
+#include "engine/backend/epoch.h"
 #include "engine/error/error.h"
-#include "engine/subscription/subscriber.h"
-#include "engine/subscription/subscription_stream.h"
+#include "engine/history/history.h"
+#include "engine/subscription/ack_token.h"
 
 namespace restate {
+namespace {
+
+// How often the history is held to its age.
+constexpr absl::Duration kHistoryCheckInterval = absl::Seconds(10);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
     ControllerOptions options) {
   std::unique_ptr<Controller> controller(new Controller());
-  options.listener = &controller->router_;
+  controller->issuer_ = NewEpoch();
+  controller->clock_ = options.clock;
+  controller->hub_ = std::make_unique<SubscriptionHub>(options.interceptions,
+                                                       options.clock);
+  options.listener = controller->hub_->listener();
+  const SessionLimits session_limits = options.sessions;
   absl::StatusOr<std::unique_ptr<Sequencer>> sequencer =
       Sequencer::Start(std::move(options));
   if (!sequencer.ok()) return sequencer.status();
   controller->sequencer_ = *std::move(sequencer);
-  MutexLock lock(&controller->link_->mutex);
-  controller->link_->sequencer = controller->sequencer_.get();
+  controller->hub_->Start(controller->sequencer_);
+  controller->sessions_ = std::make_unique<SessionTable>(
+      session_limits, controller->hub_.get(), [](const std::string&) {});
   return controller;
 }
 
@@ -28,43 +42,79 @@ Controller::~Controller() {
 }
 
 absl::StatusOr<std::unique_ptr<EventStream>> Controller::Subscribe(
-    SubscriptionSpec spec, ReadyCallback ready) {
-  if (absl::Status status = CheckEpoch(spec.epoch); !status.ok()) {
-    return status;
+    SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready) {
+  std::shared_ptr<Receiver> receiver = hub_->NewReceiver(max_queue_bytes);
+  const uint64_t stream = receiver->Attach(std::move(ready));
+  absl::StatusOr<SubscriptionHub::Added> added =
+      hub_->Add(receiver, std::move(spec), "", "");
+  if (!added.ok()) return added.status();
+  return hub_->StreamOf(std::move(receiver), stream, added->id);
+}
+
+std::vector<std::string> Controller::Acknowledge(
+    absl::Span<const Acknowledgement> answers) {
+  std::vector<std::string> expired;
+  std::vector<Interceptions::Answer> known;
+  for (const Acknowledgement& answer : answers) {
+    const std::optional<uint64_t> id = DecodeAckToken(issuer_, answer.token);
+    if (id.has_value()) {
+      known.push_back({*id, answer.stop_bubbling});
+    } else {
+      expired.push_back(answer.token);
+    }
   }
-  auto subscriber =
-      std::make_shared<Subscriber>(std::move(spec), std::move(ready));
-  auto added =
-      std::make_shared<std::promise<std::shared_ptr<const PublishedState>>>();
-  absl::Status status = sequencer_->AtBoundary([this, subscriber, added] {
-    router_.Add(subscriber);
-    added->set_value(Published());
-  });
-  if (!status.ok()) return status;
-  std::shared_ptr<const PublishedState> state = added->get_future().get();
-  auto unsubscribe = [link = link_, router = &router_,
-                      raw = subscriber.get()]() mutable {
-    MutexLock lock(&link->mutex);
-    // Once stopped, nothing routes to it any more.
-    if (link->sequencer == nullptr) return;
-    link->sequencer->AtBoundary([router, raw] { router->Remove(raw); })
-        .IgnoreError();
-  };
-  return std::make_unique<SubscriptionStream>(
-      std::move(subscriber), std::move(state), std::move(unsubscribe));
+  for (uint64_t late : hub_->interceptions().Take(known, clock_->Now())) {
+    expired.push_back(EncodeAckToken(issuer_, late));
+  }
+  return expired;
+}
+
+Controller::Status Controller::GetStatus() const {
+  const History& history = sequencer_->history();
+  Status status;
+  status.history_oldest = history.oldest();
+  status.history_oldest_time = history.oldest_time();
+  status.history_bytes = history.bytes();
+  status.sessions = sessions_->count();
+  status.subscriptions = hub_->count();
+  status.unacknowledged = hub_->interceptions().pending();
+  return status;
+}
+
+absl::Status Controller::Compact(Revision through) {
+  if (through > sequencer_->publication().last_given()) {
+    return MakeError(
+        Reason::kRevisionInFuture,
+        absl::StrCat("revision ", through, " was never given out; the last "
+                     "one is ", Published()->revision()));
+  }
+  auto done = std::make_shared<std::promise<absl::Status>>();
+  absl::Status status = sequencer_->AtBoundary(
+      [sequencer = sequencer_.get(), through, done] {
+        done->set_value(sequencer->history().Compact(through));
+      });
+  return status.ok() ? done->get_future().get() : status;
+}
+
+void Controller::Tick(absl::Time now) {
+  hub_->Tick(now);
+  sessions_->Tick(now);
+  if (now < next_history_check_) return;
+  next_history_check_ = now + kHistoryCheckInterval;
+  // The next batch tells if the store has failed.
+  sequencer_
+      ->AtBoundary([sequencer = sequencer_.get(), now] {
+        sequencer->history().EnforceBounds(now).IgnoreError();
+      })
+      .IgnoreError();
 }
 
 absl::Status Controller::Stop() {
   absl::Status status = sequencer_->Stop();
-  {
-    MutexLock lock(&link_->mutex);
-    // Another call has ended the streams, or is about to.
-    if (std::exchange(link_->sequencer, nullptr) == nullptr) return status;
-  }
-  router_.EndAll(MakeError(
+  hub_->EndAll(MakeError(
       Reason::kShuttingDown,
-      "the server is shutting down: subscribe again, it may come back or "
-      "another take its place"));
+      "the server is shutting down: subscribe again from the last token, it "
+      "may come back or another take its place"));
   return status;
 }
 

@@ -1,25 +1,35 @@
 #ifndef RESTATE_ENGINE_CONTROLLER_CONTROLLER_H_
 #define RESTATE_ENGINE_CONTROLLER_CONTROLLER_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "engine/backend/backend.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
-#include "engine/subscription/event_router.h"
+#include "engine/session/session_table.h"
 #include "engine/subscription/event_stream.h"
+#include "engine/subscription/subscription_hub.h"
+#include "engine/subscription/subscription_spec.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
 
 // What a controller is made of. It fills in the listener itself.
-using ControllerOptions = SequencerOptions;
+struct ControllerOptions : SequencerOptions {
+  SessionLimits sessions;
+  InterceptionLimits interceptions;
+};
 
 // The front door of the engine: reads, commits and subscriptions over one
 // sequencer and its mounts.
@@ -33,7 +43,8 @@ class Controller {
   // at one place.
   static absl::StatusOr<std::unique_ptr<Controller>> Start(
       ControllerOptions options);
-  // Calls Stop. Streams may outlive the controller.
+  // Calls Stop. Streams of Subscribe may outlive the controller, those of
+  // sessions may not.
   ~Controller();
 
   // Which sequence of revisions this is.
@@ -63,13 +74,56 @@ class Controller {
     sequencer_->Submit(std::move(request), std::move(done));
   }
 
-  // Subscribes between two commits: the stream misses nothing after the
-  // revision of its first `synced` batch, and repeats nothing. `ready` is kept
-  // until the stream is dropped and the sequencer has let go of it; it may be
-  // called before this returns. Blocks until the batch at hand is done.
-  // UNAVAILABLE / SHUTTING_DOWN, OUT_OF_RANGE / EPOCH_CHANGED.
-  absl::StatusOr<std::unique_ptr<EventStream>> Subscribe(SubscriptionSpec spec,
-                                                         ReadyCallback ready);
+  // Subscribes between two commits: the stream misses nothing after where it
+  // starts, and repeats nothing. `ready` is kept until the stream is dropped and
+  // the sequencer has let go of it; it may be called before this returns. Blocks
+  // until the batch at hand is done.
+  // UNAVAILABLE / SHUTTING_DOWN; OUT_OF_RANGE / EPOCH_CHANGED,
+  // REVISION_IN_FUTURE, HISTORY_COMPACTED.
+  absl::StatusOr<std::unique_ptr<EventStream>> Subscribe(
+      SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready);
+
+  // Sessions, their callbacks and presence.
+  SessionTable& sessions() { return *sessions_; }
+
+  // Answers intercepted events by their tokens (EncodeAckToken with issuer()).
+  // Gives those that came too late or are unknown.
+  struct Acknowledgement {
+    std::string token;
+    bool stop_bubbling = false;
+  };
+  std::vector<std::string> Acknowledge(
+      absl::Span<const Acknowledgement> answers);
+  // Who gives ack tokens: this process.
+  const std::string& issuer() const { return issuer_; }
+
+  // At most `limit` subscriptions with an id above `after_id`, by id; of one
+  // session, unless `session_id` is empty.
+  std::vector<SubscriptionStatus> ListSubscriptions(
+      const std::string& session_id, int64_t after_id, size_t limit) const {
+    return hub_->List(session_id, after_id, limit);
+  }
+
+  // How the engine is doing.
+  struct Status {
+    Revision history_oldest = 0;
+    // Infinite future if no commit is kept.
+    absl::Time history_oldest_time = absl::InfiniteFuture();
+    size_t history_bytes = 0;
+    size_t sessions = 0;
+    size_t subscriptions = 0;
+    size_t unacknowledged = 0;
+  };
+  Status GetStatus() const;
+
+  // Forgets the history up to a revision; blocks until the batch at hand is
+  // done. OUT_OF_RANGE / REVISION_IN_FUTURE, UNAVAILABLE / SHUTTING_DOWN.
+  absl::Status Compact(Revision through);
+
+  // Time has passed: deadlines of interceptions, minimum intervals, grace times
+  // of sessions, the age of the history. Call it about every 50 ms, from one
+  // thread.
+  void Tick(absl::Time now);
 
   // OK, or why no writes are taken (for health).
   absl::Status Health() const { return sequencer_->Health(); }
@@ -80,19 +134,16 @@ class Controller {
   absl::Status Stop();
 
  private:
-  // What streams need of the sequencer after the controller may be gone.
-  struct Link {
-    Mutex mutex;
-    // Null once stopped.
-    Sequencer* sequencer ABSL_GUARDED_BY(mutex) = nullptr;
-  };
+  Controller() = default;
 
-  Controller() : link_(std::make_shared<Link>()) {}
-
-  // The sequencer's thread alone, and Stop when that thread has ended.
-  EventRouter router_;
-  std::unique_ptr<Sequencer> sequencer_;
-  const std::shared_ptr<Link> link_;
+  // Tells this process's ack tokens from those of others.
+  std::string issuer_;
+  const Clock* clock_ = nullptr;
+  std::shared_ptr<Sequencer> sequencer_;
+  std::unique_ptr<SubscriptionHub> hub_;
+  std::unique_ptr<SessionTable> sessions_;
+  // Tick's: when the history's age is looked at again.
+  absl::Time next_history_check_ = absl::InfinitePast();
 };
 
 }  // namespace restate

@@ -1,5 +1,7 @@
 #include "engine/subscription/event.h"
 
+#include <utility>
+
 namespace restate {
 namespace {
 
@@ -17,7 +19,22 @@ size_t Emission::ByteSize() const {
          BytesOf(new_value) + BytesOf(payload);
 }
 
-size_t Event::ByteSize() const {
+EncodedViews::~EncodedViews() {
+  for (std::atomic<const std::string*>& view : views_) delete view.load();
+}
+
+const std::string& EncodedViews::Keep(size_t view, std::string bytes) const {
+  auto* mine = new std::string(std::move(bytes));
+  const std::string* present = nullptr;
+  if (views_[view].compare_exchange_strong(present, mine,
+                                           std::memory_order_acq_rel)) {
+    return *mine;
+  }
+  delete mine;
+  return *present;
+}
+
+size_t Delivery::ByteSize() const {
   return emission->bytes + current_path.key().size() + pattern->key().size();
 }
 

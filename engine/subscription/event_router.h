@@ -1,34 +1,47 @@
 #ifndef RESTATE_ENGINE_SUBSCRIPTION_EVENT_ROUTER_H_
 #define RESTATE_ENGINE_SUBSCRIPTION_EVENT_ROUTER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/commit/effect.h"
-#include "engine/subscription/event.h"
+#include "engine/subscription/commit_routing.h"
+#include "engine/subscription/interceptions.h"
 #include "engine/subscription/pattern_index.h"
-#include "engine/subscription/subscriber.h"
+#include "engine/subscription/receiver.h"
+#include "engine/subscription/subscription.h"
 
 namespace restate {
 
-// Turns what commits did into events and puts them into the queues of those who
-// listen, in the order of the contract: for each operation the places strictly
-// below it whose value changed (deepest first, then byte order), the place
-// itself, then each ancestor up to the root.
-//
-// An emission is made once for each emitting path, and only if somebody hears
-// of it. Nothing here waits for a subscriber.
+// Puts what commits did into the queues of those who listen, and makes what is
+// told further up wait for those who intercept. Nothing here waits for a
+// subscriber.
 //
 // Not thread-safe: the sequencer's thread alone.
-class EventRouter final : public CommitListener {
+class EventRouter final : public CommitListener, private DeliverySink {
  public:
-  void Add(std::shared_ptr<Subscriber> subscriber);
-  void Remove(const Subscriber* subscriber);
-  // Ends all subscriptions with `why`, and wakes their streams.
-  void EndAll(const absl::Status& why);
+  EventRouter();
+
+  // The receiver is kept until Remove.
+  void Add(std::shared_ptr<Subscription> subscription,
+           std::shared_ptr<Receiver> receiver);
+  void Remove(const Subscription* subscription);
+
+  // Required before the first commit is published.
+  void set_interceptions(std::shared_ptr<Interceptions> interceptions) {
+    interceptions_ = std::move(interceptions);
+  }
+  // Everything up to here was published before anybody could listen.
+  void StartFrom(Revision revision) { routed_->store(revision); }
+  // The last commit whose events are all in the queues.
+  std::shared_ptr<const std::atomic<Revision>> routed() const {
+    return routed_;
+  }
 
   bool ListensBelow(const Path& path) const override {
     return index_.ListensBelow(path);
@@ -36,18 +49,40 @@ class EventRouter final : public CommitListener {
   void OnPublished(absl::Span<const SequencedCommit> commits) override;
 
  private:
-  void RouteEffect(const SequencedCommit& commit, const Effect& effect);
-  void Deliver(const std::shared_ptr<const Emission>& emission,
-               const Path& place,
-               absl::Span<const PatternIndex::Listener* const> listeners);
+  struct Entry {
+    std::shared_ptr<Subscription> subscription;
+    std::shared_ptr<Receiver> receiver;
+  };
+
+  void BeginOperation(const SequencedCommit& commit,
+                      const Effect& effect) override;
+  void Deliver(const std::shared_ptr<const Delivery>& delivery,
+               absl::Span<Subscription* const> subscriptions,
+               bool downward) override;
+  void EndOperation() override;
+  void Lost(Subscription* subscription, const Path& path) override;
+  // Makes the operation at hand wait at the place; gives what to acknowledge.
+  uint64_t Intercept(int64_t subscription_id);
 
   PatternIndex index_;
-  absl::flat_hash_map<const Subscriber*, std::shared_ptr<Subscriber>>
-      subscribers_;
-  // Those with events of the commit at hand, in the order they got the first.
-  std::vector<Subscriber*> staged_;
+  absl::flat_hash_map<const Subscription*, Entry> subscriptions_;
+  // How many of them intercept.
+  size_t intercepting_ = 0;
+  std::shared_ptr<Interceptions> interceptions_;
+  const std::shared_ptr<std::atomic<Revision>> routed_;
+
   // Those that got something in this batch.
-  std::vector<Subscriber*> touched_;
+  std::vector<Receiver*> touched_;
+
+  // Of the operation at hand: its commit and number, the place that is being
+  // told and whether anybody intercepts there, the gate if anybody does at all,
+  // and how many levels it has below that place.
+  const SequencedCommit* commit_ = nullptr;
+  int32_t index_in_commit_ = 0;
+  Path place_;
+  bool intercepted_here_ = false;
+  std::shared_ptr<BubbleGate> gate_;
+  size_t levels_below_ = 0;
 };
 
 }  // namespace restate

@@ -2,47 +2,88 @@
 #define RESTATE_ENGINE_SUBSCRIPTION_EVENT_STREAM_H_
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/backend/backend.h"
-#include "engine/path/pattern.h"
+#include "engine/path/path.h"
 #include "engine/subscription/event.h"
 
 namespace restate {
 
-// What a subscriber wants to hear.
-struct SubscriptionSpec {
-  // At least one.
-  std::vector<PathPattern> patterns;
-  // Begin with INITIAL events for the present state.
-  bool snapshot = false;
-  // Only events whose emitting path is the matching path.
-  bool exact = false;
-  // Only these kinds; empty means all.
-  std::vector<EventKind> kinds;
-  // If not empty, must be the server's epoch.
-  std::string epoch;
-  // The bound of the queue.
-  size_t max_queue_bytes = size_t{8} << 20;
+// Events that were not told: restate.v1.Gap.
+struct EventGap {
+  Revision after = 0;
+  Revision through = 0;
+  // 0 if not known.
+  int64_t events = 0;
 };
 
-// What a subscriber is handed at once.
+// What one subscription is handed at once: restate.v1.EventBatch.
 struct EventBatch {
   // In delivery order.
   std::vector<Event> events;
   // r only when every event of every revision up to r has been handed over; 0
-  // when the batch ends inside a revision or inside the snapshot.
+  // when the batch ends inside a revision or inside a snapshot.
   Revision revision = 0;
-  // The subscription is live as of `revision`. Once, at the start.
+  // Where to go on after this batch; empty inside a snapshot.
+  std::string resume_token;
+  // The subscription is live as of `revision`.
   bool synced = false;
+  // What was known at and below this path no longer holds.
+  std::optional<Path> reset;
+  std::optional<EventGap> gap;
 };
 
-// The receiving end of one subscription: a bounded queue that the sequencer
-// fills and one consumer empties. Dropping it unsubscribes.
+// A batch, and whose it is.
+struct SubscriptionRun {
+  int64_t subscription_id = 0;
+  // Empty for a subscription that is a stream of its own.
+  std::string callback_id;
+  // SubscriptionSpec::view.
+  int view = 0;
+  EventBatch batch;
+};
+
+// Everything up to a revision has been handed over.
+struct SyncPoint {
+  Revision revision = 0;
+  int64_t sync_id = 0;
+};
+
+// A subscription that has ended from this side; its events were handed over.
+struct EndedSubscription {
+  int64_t subscription_id = 0;
+  std::string callback_id;
+  // RESOURCE_EXHAUSTED / SLOW_SUBSCRIBER, OUT_OF_RANGE / HISTORY_COMPACTED, or
+  // what reading a snapshot or the history failed with.
+  absl::Status status;
+};
+
+// What a stream is handed at once, in this order.
+struct Parcel {
+  std::vector<SubscriptionRun> runs;
+  std::vector<SyncPoint> syncs;
+  std::vector<EndedSubscription> ended;
+
+  bool empty() const {
+    return runs.empty() && syncs.empty() && ended.empty();
+  }
+  void Clear() {
+    runs.clear();
+    syncs.clear();
+    ended.clear();
+  }
+};
+
+// The receiving end of one subscription, or of all those of a session. Dropping
+// it unsubscribes, or leaves the session without a stream.
 //
 // One consumer at a time calls Take; the rest is thread-safe.
 class EventStream {
@@ -50,20 +91,26 @@ class EventStream {
   virtual ~EventStream() = default;
 
   // Takes what is waiting, up to about `max_bytes` and `max_events` (at least
-  // one event if any is waiting), without blocking.
-  //   true: `*batch` was filled.
-  //   false: nothing is waiting now; the ready callback will be called once
-  //     when there is.
-  // After the last batch an error says why the stream ended:
-  //   RESOURCE_EXHAUSTED / SLOW_SUBSCRIBER, UNAVAILABLE / SHUTTING_DOWN, or
-  //   what reading the snapshot failed with.
+  // one event if any is waiting), without waiting for more; it may read a
+  // snapshot or the history. `now` is for heartbeats.
+  //   true: `*parcel` was filled.
+  //   false: nothing is waiting now; the ready callback will be called when
+  //     there is.
+  // After the last parcel an error says why the stream ended: UNAVAILABLE /
+  // SHUTTING_DOWN; for a session ABORTED / SESSION_TAKEN (another stream has
+  // it) or NOT_FOUND / SESSION_LOST (it was closed); for a subscription that is
+  // a stream of its own, what it ended with.
   virtual absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
-                                    EventBatch* batch) = 0;
+                                    absl::Time now, Parcel* parcel) = 0;
+
+  // Whether Take would give a heartbeat now, though nothing waits. Cheap: no
+  // lock.
+  virtual bool HeartbeatDue(absl::Time now) const = 0;
 };
 
-// Called when a stream whose Take returned false has something again: a batch
-// or its end. On the sequencer's thread, holding no lock: must not block, and
-// must not call Take.
+// Called when a stream whose Take returned false has something again: events or
+// its end. On any thread, holding no lock: must not block, and must not call
+// Take.
 using ReadyCallback = absl::AnyInvocable<void()>;
 
 }  // namespace restate

@@ -132,7 +132,11 @@ bool InitialEvents::EmitAt(const Path& place,
   std::sort(patterns.begin(), patterns.end(),
             [](const auto& a, const auto& b) { return *a < *b; });
   for (auto& pattern : patterns) {
-    events->push_back(Event{emission, place, std::move(pattern)});
+    auto delivery = std::make_shared<Delivery>();
+    delivery->emission = emission;
+    delivery->current_path = place;
+    delivery->pattern = std::move(pattern);
+    events->push_back(Event{.delivery = std::move(delivery)});
   }
   return true;
 }

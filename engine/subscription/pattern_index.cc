@@ -9,7 +9,7 @@
 namespace restate {
 
 struct PatternIndex::Node {
-  std::vector<Listener> listeners;
+  Group group;
   absl::flat_hash_map<std::string, std::unique_ptr<Node>> children;
   std::unique_ptr<Node> wildcard;
 
@@ -37,40 +37,43 @@ struct PatternIndex::Change {
   size_t depth;
   Tree before;
   Tree after;
-  std::vector<const Listener*> listeners;
+  std::vector<const Group*> groups;
 };
 
 PatternIndex::PatternIndex() : root_(std::make_unique<Node>()) {}
 PatternIndex::~PatternIndex() = default;
 
-void PatternIndex::Add(const Listener& listener) {
+void PatternIndex::Add(const PathPattern& pattern,
+                       Subscription* subscription) {
   Node* node = root_.get();
-  for (std::string_view segment : listener.pattern->segments()) {
+  for (std::string_view segment : pattern.segments()) {
     std::unique_ptr<Node>& slot = node->Slot(segment);
     if (slot == nullptr) slot = std::make_unique<Node>();
     node = slot.get();
   }
-  node->listeners.push_back(listener);
+  if (node->group.pattern == nullptr) {
+    node->group.pattern = std::make_shared<const PathPattern>(pattern);
+  }
+  node->group.subscriptions.push_back(subscription);
 }
 
-void PatternIndex::Remove(const Listener& listener) {
+void PatternIndex::Remove(const PathPattern& pattern,
+                          const Subscription* subscription) {
   std::vector<std::pair<Node*, std::string>> way;
   Node* node = root_.get();
-  for (std::string_view segment : listener.pattern->segments()) {
+  for (std::string_view segment : pattern.segments()) {
     way.emplace_back(node, segment);
     node = node->Existing(segment);
     if (node == nullptr) return;
   }
-  auto it = std::find_if(node->listeners.begin(), node->listeners.end(),
-                         [&](const Listener& present) {
-                           return present.subscriber == listener.subscriber &&
-                                  *present.pattern == *listener.pattern;
-                         });
-  if (it == node->listeners.end()) return;
-  node->listeners.erase(it);
+  std::vector<Subscription*>& present = node->group.subscriptions;
+  auto it = std::find(present.begin(), present.end(), subscription);
+  if (it == present.end()) return;
+  present.erase(it);
   // Branches that lead nowhere go, so that the index does not remember every
   // pattern there ever was.
-  while (!way.empty() && node->listeners.empty() && !node->HasChildren()) {
+  while (!way.empty() && node->group.subscriptions.empty() &&
+         !node->HasChildren()) {
     auto [parent, segment] = way.back();
     way.pop_back();
     if (segment == kWildcard) {
@@ -83,7 +86,7 @@ void PatternIndex::Remove(const Listener& listener) {
 }
 
 bool PatternIndex::empty() const {
-  return root_->listeners.empty() && !root_->HasChildren();
+  return root_->group.subscriptions.empty() && !root_->HasChildren();
 }
 
 std::vector<PatternIndex::Nodes> PatternIndex::Descend(
@@ -110,21 +113,19 @@ bool PatternIndex::ListensBelow(const Path& path) const {
                      [](const Node* node) { return node->HasChildren(); });
 }
 
-std::vector<const PatternIndex::Listener*> PatternIndex::ListenersAt(
+std::vector<const PatternIndex::Group*> PatternIndex::GroupsAt(
     const Nodes& nodes) {
-  std::vector<const Listener*> listeners;
+  std::vector<const Group*> groups;
   for (const Node* node : nodes) {
-    for (const Listener& listener : node->listeners) {
-      listeners.push_back(&listener);
-    }
+    if (!node->group.subscriptions.empty()) groups.push_back(&node->group);
   }
-  if (nodes.size() > 1) {
-    std::stable_sort(listeners.begin(), listeners.end(),
-                     [](const Listener* a, const Listener* b) {
-                       return *a->pattern < *b->pattern;
-                     });
+  if (groups.size() > 1) {
+    std::sort(groups.begin(), groups.end(),
+              [](const Group* a, const Group* b) {
+                return *a->pattern < *b->pattern;
+              });
   }
-  return listeners;
+  return groups;
 }
 
 void PatternIndex::ForEachAtAndAbove(const Path& path,
@@ -132,8 +133,8 @@ void PatternIndex::ForEachAtAndAbove(const Path& path,
   if (empty()) return;
   const std::vector<Nodes> levels = Descend(path);
   for (size_t depth = levels.size(); depth-- > 0;) {
-    const std::vector<const Listener*> listeners = ListenersAt(levels[depth]);
-    if (!listeners.empty()) visit(path.Ancestor(depth), listeners);
+    const std::vector<const Group*> groups = GroupsAt(levels[depth]);
+    if (!groups.empty()) visit(path.Ancestor(depth), groups);
   }
 }
 
@@ -155,14 +156,14 @@ void PatternIndex::CollectChanges(const Nodes& nodes, const Path& place,
     }
     if (next.empty()) return;
     const Path child_place = place.Child(name);
-    std::vector<const Listener*> listeners = ListenersAt(next);
-    if (!listeners.empty()) {
+    std::vector<const Group*> groups = GroupsAt(next);
+    if (!groups.empty()) {
       Tree was = child_before == nullptr ? Tree() : Tree(*child_before);
       Tree is = child_after == nullptr ? Tree() : Tree(*child_after);
       if (was != is) {
         changes.push_back(Change{child_place, child_place.depth(),
                                  std::move(was), std::move(is),
-                                 std::move(listeners)});
+                                 std::move(groups)});
       }
     }
     CollectChanges(next, child_place, child_before, child_after, changes);
@@ -215,7 +216,26 @@ void PatternIndex::ForEachChangedBelow(const Path& path, const Tree& before,
                                         : a.place < b.place;
             });
   for (const Change& change : changes) {
-    visit(change.place, change.before, change.after, change.listeners);
+    visit(change.place, change.before, change.after, change.groups);
+  }
+}
+
+void PatternIndex::VisitAll(const Node& node,
+                            absl::FunctionRef<void(Subscription*)> visit) {
+  for (Subscription* subscription : node.group.subscriptions) {
+    visit(subscription);
+  }
+  for (const auto& [name, child] : node.children) VisitAll(*child, visit);
+  if (node.wildcard != nullptr) VisitAll(*node.wildcard, visit);
+}
+
+void PatternIndex::ForEachListenerBelow(
+    const Path& path, absl::FunctionRef<void(Subscription*)> visit) const {
+  const std::vector<Nodes> levels = Descend(path);
+  if (levels.size() <= path.depth()) return;
+  for (const Node* node : levels.back()) {
+    for (const auto& [name, child] : node->children) VisitAll(*child, visit);
+    if (node->wildcard != nullptr) VisitAll(*node->wildcard, visit);
   }
 }
 

@@ -16,7 +16,7 @@
 
 namespace restate {
 
-class Subscriber;
+class Subscription;
 
 // Who listens where: a trie of patterns by segment. Finding the patterns that
 // match a path and its ancestors costs the path's depth times the matching
@@ -25,28 +25,29 @@ class Subscriber;
 // Not thread-safe: the sequencer's own.
 class PatternIndex {
  public:
-  // A pattern of a subscriber. The subscriber outlives its entries.
-  struct Listener {
-    Subscriber* subscriber = nullptr;
+  // Those who listen to one pattern, in the order in which they came.
+  struct Group {
     std::shared_ptr<const PathPattern> pattern;
+    std::vector<Subscription*> subscriptions;
   };
 
   PatternIndex();
   ~PatternIndex();
 
-  void Add(const Listener& listener);
-  // Removes what Add added for this subscriber and pattern, once.
-  void Remove(const Listener& listener);
+  // The subscription outlives its entries.
+  void Add(const PathPattern& pattern, Subscription* subscription);
+  // Removes what Add added, once.
+  void Remove(const PathPattern& pattern, const Subscription* subscription);
   bool empty() const;
 
   // Whether a pattern could match a path strictly below `path`.
   bool ListensBelow(const Path& path) const;
 
-  // Calls `visit` with the listeners at `path`, then at each ancestor up to the
-  // root; at one place in byte order of their patterns. Places nobody listens
-  // to are left out.
+  // Calls `visit` with those who listen at `path`, then at each ancestor up to
+  // the root; at one place in byte order of their patterns. Places nobody
+  // listens to are left out.
   using PlaceVisitor = absl::FunctionRef<void(
-      const Path& place, absl::Span<const Listener* const> listeners)>;
+      const Path& place, absl::Span<const Group* const> groups)>;
   void ForEachAtAndAbove(const Path& path, PlaceVisitor visit) const;
 
   // Calls `visit` with each place strictly below `path` that somebody listens
@@ -54,9 +55,14 @@ class PatternIndex {
   // `path`: deepest level first, then in byte order.
   using ChangeVisitor = absl::FunctionRef<void(
       const Path& place, const Tree& before, const Tree& after,
-      absl::Span<const Listener* const> listeners)>;
+      absl::Span<const Group* const> groups)>;
   void ForEachChangedBelow(const Path& path, const Tree& before,
                            const Tree& after, ChangeVisitor visit) const;
+
+  // Calls `visit` with each subscription that has a pattern which could match a
+  // path strictly below `path`; several times if several could.
+  void ForEachListenerBelow(
+      const Path& path, absl::FunctionRef<void(Subscription*)> visit) const;
 
  private:
   struct Node;
@@ -66,7 +72,9 @@ class PatternIndex {
   // The nodes that match each prefix of `path`, from the root on; shorter than
   // the path if none matches further.
   std::vector<Nodes> Descend(const Path& path) const;
-  static std::vector<const Listener*> ListenersAt(const Nodes& nodes);
+  static std::vector<const Group*> GroupsAt(const Nodes& nodes);
+  static void VisitAll(const Node& node,
+                       absl::FunctionRef<void(Subscription*)> visit);
   static void CollectChanges(const Nodes& nodes, const Path& place,
                              const Value* before, const Value* after,
                              std::vector<Change>& changes);

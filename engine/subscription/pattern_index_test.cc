@@ -14,23 +14,22 @@ namespace {
 
 Path P(std::string_view text) { return *Path::Parse(text); }
 
-// The index never looks into a subscriber: an address stands for one.
-Subscriber* Somebody(size_t n) {
-  return reinterpret_cast<Subscriber*>(0x1000 + 16 * n);
+PathPattern Pattern(std::string_view text) {
+  return *PathPattern::Parse(text);
 }
 
-PatternIndex::Listener ListenerOf(size_t who, std::string_view pattern) {
-  return {Somebody(who), std::make_shared<const PathPattern>(
-                             *PathPattern::Parse(pattern))};
+// The index never looks into a subscription: an address stands for one.
+Subscription* Somebody(size_t n) {
+  return reinterpret_cast<Subscription*>(0x1000 + 16 * n);
 }
 
 std::vector<std::string> At(const PatternIndex& index, std::string_view path) {
   std::vector<std::string> places;
   index.ForEachAtAndAbove(
       P(path), [&](const Path& place,
-                   absl::Span<const PatternIndex::Listener* const> listeners) {
-        for (const auto* listener : listeners) {
-          places.push_back(place.ToText() + " " + listener->pattern->ToText());
+                   absl::Span<const PatternIndex::Group* const> groups) {
+        for (const auto* group : groups) {
+          places.push_back(place.ToText() + " " + group->pattern->ToText());
         }
       });
   return places;
@@ -41,7 +40,7 @@ TEST(PatternIndexTest, FindsThePathAndItsAncestorsDeepestFirst) {
   for (const char* pattern :
        {"/", "/users", "/users/*", "/users/1", "/*/1", "/users/1/name",
         "/users/*/name", "/other"}) {
-    index.Add(ListenerOf(1, pattern));
+    index.Add(Pattern(pattern), Somebody(1));
   }
   EXPECT_EQ(At(index, "/users/1/name"),
             (std::vector<std::string>{
@@ -58,22 +57,23 @@ TEST(PatternIndexTest, FindsThePathAndItsAncestorsDeepestFirst) {
 
 TEST(PatternIndexTest, RemovingLeavesNothingBehind) {
   PatternIndex index;
-  index.Add(ListenerOf(1, "/a/*/b"));
-  index.Add(ListenerOf(2, "/a/*/b"));
-  index.Add(ListenerOf(1, "/"));
-  index.Remove(ListenerOf(1, "/a/*/b"));
-  EXPECT_EQ(At(index, "/a/x/b").size(), 2u);
-  index.Remove(ListenerOf(2, "/a/*/b"));
+  index.Add(Pattern("/a/*/b"), Somebody(1));
+  index.Add(Pattern("/a/*/b"), Somebody(2));
+  index.Add(Pattern("/"), Somebody(1));
+  index.Remove(Pattern("/a/*/b"), Somebody(1));
+  EXPECT_EQ(At(index, "/a/x/b"),
+            (std::vector<std::string>{"/a/x/b /a/*/b", "/ /"}));
+  index.Remove(Pattern("/a/*/b"), Somebody(2));
   EXPECT_FALSE(index.ListensBelow(P("/")));
-  index.Remove(ListenerOf(1, "/"));
+  index.Remove(Pattern("/"), Somebody(1));
   EXPECT_TRUE(index.empty());
-  index.Remove(ListenerOf(1, "/never/there"));
+  index.Remove(Pattern("/never/there"), Somebody(1));
 }
 
 TEST(PatternIndexTest, ChangesBelowComeDeepestFirstAndOnlyWhereSomethingChanged) {
   PatternIndex index;
   for (const char* pattern : {"/r/*", "/r/*/*", "/r/b/x", "/r"}) {
-    index.Add(ListenerOf(1, pattern));
+    index.Add(Pattern(pattern), Somebody(1));
   }
   const auto state = [](int64_t b, int64_t c) {
     Tree tree = tree::Replace(std::nullopt, P("/b/x"), Value::Int(b));
@@ -84,13 +84,33 @@ TEST(PatternIndexTest, ChangesBelowComeDeepestFirstAndOnlyWhereSomethingChanged)
   index.ForEachChangedBelow(
       P("/r"), state(1, 1), state(2, 2),
       [&](const Path& place, const Tree& before, const Tree& after,
-          absl::Span<const PatternIndex::Listener* const> listeners) {
-        for (const auto* listener : listeners) {
-          seen.push_back(place.ToText() + " " + listener->pattern->ToText());
+          absl::Span<const PatternIndex::Group* const> groups) {
+        for (const auto* group : groups) {
+          seen.push_back(place.ToText() + " " + group->pattern->ToText());
         }
       });
   EXPECT_EQ(seen, (std::vector<std::string>{"/r/b/x /r/*/*", "/r/b/x /r/b/x",
                                             "/r/b /r/*", "/r/c /r/*"}));
+}
+
+TEST(PatternIndexTest, FindsEverybodyWhoCouldListenBelow) {
+  PatternIndex index;
+  index.Add(Pattern("/a/*/c"), Somebody(1));
+  index.Add(Pattern("/a/b"), Somebody(2));
+  index.Add(Pattern("/x"), Somebody(3));
+  index.Add(Pattern("/"), Somebody(4));
+  const auto below = [&](std::string_view path) {
+    std::set<Subscription*> found;
+    index.ForEachListenerBelow(P(path), [&](Subscription* subscription) {
+      found.insert(subscription);
+    });
+    return found;
+  };
+  EXPECT_EQ(below("/"), (std::set{Somebody(1), Somebody(2), Somebody(3)}));
+  EXPECT_EQ(below("/a"), (std::set{Somebody(1), Somebody(2)}));
+  EXPECT_EQ(below("/a/b"), (std::set{Somebody(1)}));
+  EXPECT_EQ(below("/a/b/c"), (std::set<Subscription*>{}));
+  EXPECT_EQ(below("/x"), (std::set<Subscription*>{}));
 }
 
 // Random patterns and states against trying every pattern on every path.
@@ -111,7 +131,7 @@ TEST(PatternIndexTest, RandomChangesMatchTryingEverything) {
     std::set<std::string> patterns;
     for (unsigned n = random() % 8; n > 0; --n) patterns.insert(text(true));
     for (const std::string& pattern : patterns) {
-      index.Add(ListenerOf(1, pattern));
+      index.Add(Pattern(pattern), Somebody(1));
     }
     Tree before, after;
     for (int i = 0; i < 8; ++i) {
@@ -145,11 +165,11 @@ TEST(PatternIndexTest, RandomChangesMatchTryingEverything) {
     index.ForEachChangedBelow(
         root, before, after,
         [&](const Path& place, const Tree&, const Tree&,
-            absl::Span<const PatternIndex::Listener* const> listeners) {
+            absl::Span<const PatternIndex::Group* const> groups) {
           EXPECT_LE(place.depth(), last_depth);
           last_depth = place.depth();
-          for (const auto* listener : listeners) {
-            std::string pattern = listener->pattern->ToText();
+          for (const auto* group : groups) {
+            std::string pattern = group->pattern->ToText();
             seen.insert(place.ToText() + " " +
                         (pattern == "/" ? "" : pattern));
           }

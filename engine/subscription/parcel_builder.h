@@ -1,0 +1,77 @@
+#ifndef RESTATE_ENGINE_SUBSCRIPTION_PARCEL_BUILDER_H_
+#define RESTATE_ENGINE_SUBSCRIPTION_PARCEL_BUILDER_H_
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/backend/backend.h"
+#include "engine/subscription/event_stream.h"
+#include "engine/subscription/subscription.h"
+
+namespace restate {
+
+// Fills a parcel up to its bounds: consecutive events of one subscription share
+// a run. Not thread-safe.
+class ParcelBuilder {
+ public:
+  ParcelBuilder(Parcel* parcel, size_t max_bytes, size_t max_events)
+      : parcel_(parcel), max_bytes_(max_bytes), max_events_(max_events) {}
+
+  bool full() const { return bytes_ >= max_bytes_ || events_ >= max_events_; }
+  // Whether it would be, with these as well.
+  bool WouldFill(size_t events, size_t bytes) const {
+    return bytes_ + bytes >= max_bytes_ || events_ + events >= max_events_;
+  }
+  bool empty() const { return parcel_->empty(); }
+
+  // Adds a live event, and the gap before it.
+  void Add(Subscription* subscription, Event event) {
+    bytes_ += event.ByteSize();
+    ++events_;
+    std::optional<EventGap>& gap = subscription->progress().gap;
+    if (open_ != subscription || gap.has_value()) {
+      NewRun(subscription).batch.gap = std::exchange(gap, std::nullopt);
+      open_ = subscription;
+    }
+    parcel_->runs.back().batch.events.push_back(std::move(event));
+  }
+  // A run of its own, to be filled by the caller.
+  SubscriptionRun& NewRun(Subscription* subscription) {
+    open_ = nullptr;
+    owners_.push_back(subscription);
+    SubscriptionRun& run = parcel_->runs.emplace_back();
+    run.subscription_id = subscription->id();
+    run.callback_id = subscription->callback_id();
+    run.view = subscription->spec().view;
+    return run;
+  }
+  void Count(const Event& event) {
+    bytes_ += event.ByteSize();
+    ++events_;
+  }
+  void AddSync(SyncPoint sync) { parcel_->syncs.push_back(sync); }
+  void AddEnded(const Subscription& subscription, absl::Status status) {
+    parcel_->ended.push_back(EndedSubscription{
+        subscription.id(), subscription.callback_id(), std::move(status)});
+  }
+
+  Parcel& parcel() { return *parcel_; }
+  // Whose run each of the parcel is.
+  const std::vector<Subscription*>& owners() const { return owners_; }
+
+ private:
+  Parcel* const parcel_;
+  const size_t max_bytes_;
+  const size_t max_events_;
+  size_t bytes_ = 0;
+  size_t events_ = 0;
+  // Whose live events go into the last run.
+  const Subscription* open_ = nullptr;
+  std::vector<Subscription*> owners_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_SUBSCRIPTION_PARCEL_BUILDER_H_

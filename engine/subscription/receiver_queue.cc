@@ -1,0 +1,416 @@
+// The sequencer's side of Receiver: what goes into the queue, and what does not.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/error/error.h"
+#include "engine/subscription/receiver.h"
+
+namespace restate {
+namespace {
+
+void AddOnce(std::vector<Subscription*>* list, Subscription* subscription) {
+  if (std::find(list->begin(), list->end(), subscription) == list->end()) {
+    list->push_back(subscription);
+  }
+}
+
+void NoteAck(const QueueEntry& entry, std::vector<uint64_t>* unanswerable) {
+  if (entry.event.ack_id != 0) unanswerable->push_back(entry.event.ack_id);
+}
+
+void Call(const std::shared_ptr<ReadyCallback>& ready) {
+  if (ready != nullptr) (*ready)();
+}
+
+}  // namespace
+
+absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
+                             std::shared_ptr<const PublishedState> state) {
+  const Revision published = state->revision();
+  SubscriptionProgress& progress = subscription->progress();
+  const SubscriptionSpec& spec = subscription->spec();
+  const auto* after = std::get_if<StartAfter>(&spec.start);
+  if (after != nullptr) {
+    const Revision revision = after->position.revision;
+    if (revision > parts_.sequencer->publication().last_given()) {
+      return MakeError(
+          Reason::kRevisionInFuture,
+          absl::StrCat("revision ", revision,
+                       " was never given out; the last one is ", published));
+    }
+    const Revision whole =
+        after->position.point.has_value() ? revision - 1 : revision;
+    const Revision oldest = parts_.sequencer->history().oldest();
+    if (spec.history_loss == HistoryLoss::kFail && whole < oldest) {
+      return MakeError(
+          Reason::kHistoryCompacted,
+          absl::StrCat("the history does not reach back to revision ",
+                       revision, ", only to ", oldest,
+                       ": begin with a snapshot, or ask for one with "
+                       "history_loss RESET"),
+          {{"oldest_revision", absl::StrCat(oldest)}});
+    }
+  }
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    if (!end_.ok()) return end_;
+    subscriptions_[subscription->id()] = subscription;
+    if (after != nullptr) {
+      progress.mode = Mode::kReplaying;
+      progress.replay_from = after->position;
+      progress.told = after->position;
+      progress.missed_through = std::max(published, after->position.revision);
+      progress.announces_synced = true;
+      replaying_.push_back(subscription.get());
+      poked_ = true;
+    } else {
+      progress.skip_through = published;
+      progress.told = ResumePosition{published, std::nullopt};
+      if (std::holds_alternative<StartSnapshot>(spec.start)) {
+        progress.initial =
+            std::make_unique<InitialPhase>(std::move(state), spec.patterns);
+        starting_.push_back(subscription.get());
+        poked_ = true;
+      } else {
+        PushLocked(QueueEntry{.kind = QueueEntry::Kind::kSynced,
+                              .subscription = subscription.get(),
+                              .revision = published});
+      }
+    }
+    wake = WakeLocked();
+  }
+  // The first look tells when a heartbeat is due.
+  next_heartbeat_.store(0, std::memory_order_relaxed);
+  Call(wake);
+  return absl::OkStatus();
+}
+
+bool Receiver::CanIntercept(Subscription* subscription) {
+  if (!parts_.interceptions->HasRoom(subscription->id())) return false;
+  MutexLock lock(&mutex_);
+  return attached_ && end_.ok() &&
+         subscription->progress().mode == Mode::kLive;
+}
+
+bool Receiver::StageLost(Subscription* subscription, Revision revision) {
+  const bool noted =
+      std::any_of(staged_.rbegin(), staged_.rend(),
+                  [&](const QueueEntry& entry) {
+                    return entry.kind == QueueEntry::Kind::kLost &&
+                           entry.subscription == subscription &&
+                           entry.revision == revision;
+                  });
+  if (noted) return false;
+  staged_.push_back(QueueEntry{.kind = QueueEntry::Kind::kLost,
+                               .subscription = subscription,
+                               .revision = revision});
+  return staged_.size() == 1;
+}
+
+void Receiver::Flush() {
+  std::vector<uint64_t> unanswerable;
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    for (size_t begin = 0; begin < staged_.size();) {
+      size_t end = begin + 1;
+      while (end < staged_.size() &&
+             staged_[end].revision == staged_[begin].revision) {
+        ++end;
+      }
+      QueueCommit(Commit(staged_).subspan(begin, end - begin), &unanswerable);
+      begin = end;
+    }
+    wake = WakeLocked();
+  }
+  staged_.clear();
+  parts_.interceptions->GoOn(unanswerable, parts_.clock->Now());
+  Call(wake);
+}
+
+void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
+  size_t bytes = 0;
+  for (QueueEntry& entry : commit) {
+    if (entry.kind == QueueEntry::Kind::kEvent) {
+      entry.bytes = entry.event.ByteSize();
+    }
+    bytes += entry.bytes;
+  }
+  // A single commit larger than the bound goes through when nothing else waits:
+  // reading faster could not have helped.
+  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
+  const bool overflows = waiting > 0 && waiting + bytes > max_queue_bytes_;
+  for (QueueEntry& entry : commit) {
+    SubscriptionProgress& progress = entry.subscription->progress();
+    if (progress.mode == Mode::kEnded || !end_.ok() ||
+        entry.revision <= progress.skip_through) {
+      NoteAck(entry, unanswerable);
+    } else if (progress.mode == Mode::kReplaying) {
+      progress.missed_through = entry.revision;
+      NoteAck(entry, unanswerable);
+    } else if (entry.kind == QueueEntry::Kind::kEvent &&
+               (!progress.parked.empty() ||
+                IsPaced(entry.subscription, entry))) {
+      ParkLocked(std::move(entry), unanswerable);
+    } else if (overflows && entry.kind == QueueEntry::Kind::kEvent) {
+      OverflowLocked(std::move(entry), unanswerable);
+    } else {
+      PushLocked(std::move(entry));
+    }
+  }
+}
+
+bool Receiver::IsPaced(Subscription* subscription, const QueueEntry& entry) {
+  const absl::Duration interval = subscription->spec().min_interval;
+  if (interval <= absl::ZeroDuration()) return false;
+  SubscriptionProgress& progress = subscription->progress();
+  if (progress.released_revision == entry.revision) return false;
+  const absl::Time now = entry.event.emission().commit_time;
+  if (now < progress.next_release) return true;
+  progress.released_revision = entry.revision;
+  progress.next_release = now + interval;
+  return false;
+}
+
+void Receiver::ParkLocked(QueueEntry entry,
+                          std::vector<uint64_t>* unanswerable) {
+  Subscription* const subscription = entry.subscription;
+  SubscriptionProgress& progress = subscription->progress();
+  const size_t before = progress.parked.bytes();
+  const size_t count = progress.parked.size();
+  const uint64_t replaced = progress.parked.Park(std::move(entry.event));
+  if (replaced != 0) unanswerable->push_back(replaced);
+  const size_t after = progress.parked.bytes();
+  if (progress.parked.size() == count) {
+    ++progress.dropped;
+  } else {
+    progress.queued_events.fetch_add(1, std::memory_order_relaxed);
+  }
+  progress.queued_bytes.fetch_add(static_cast<int64_t>(after) -
+                                      static_cast<int64_t>(before),
+                                  std::memory_order_relaxed);
+  queued_bytes_.fetch_add(after - before, std::memory_order_relaxed);
+  AddOnce(&parking_, subscription);
+  if (queued_bytes_.load(std::memory_order_relaxed) <= 2 * max_queue_bytes_) {
+    return;
+  }
+  // Even the latest values take too much.
+  for (const Event& event : progress.parked.TakeAll()) {
+    if (event.ack_id != 0) unanswerable->push_back(event.ack_id);
+  }
+  queued_bytes_.fetch_sub(after, std::memory_order_relaxed);
+  progress.queued_events = 0;
+  progress.queued_bytes = 0;
+  parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
+                 parking_.end());
+  progress.mode = Mode::kEnded;
+  PushLocked(QueueEntry{
+      .kind = QueueEntry::Kind::kEnd,
+      .subscription = subscription,
+      .status = MakeError(
+          Reason::kSlowSubscriber,
+          absl::StrCat("the subscriber did not keep up, and even the latest "
+                       "value of each path does not fit into its queue of ",
+                       max_queue_bytes_,
+                       " bytes: subscribe again with a snapshot, and listen "
+                       "to less"))});
+}
+
+void Receiver::OverflowLocked(QueueEntry entry,
+                              std::vector<uint64_t>* unanswerable) {
+  Subscription* const subscription = entry.subscription;
+  SubscriptionProgress& progress = subscription->progress();
+  switch (subscription->spec().overflow) {
+    case Overflow::kHistory:
+      NoteAck(entry, unanswerable);
+      SetReplayingLocked(subscription, entry.revision - 1);
+      progress.missed_through = entry.revision;
+      return;
+    case Overflow::kCoalesce:
+      ParkLocked(std::move(entry), unanswerable);
+      return;
+    case Overflow::kEnd:
+      NoteAck(entry, unanswerable);
+      progress.mode = Mode::kEnded;
+      PushLocked(QueueEntry{
+          .kind = QueueEntry::Kind::kEnd,
+          .subscription = subscription,
+          .status = MakeError(
+              Reason::kSlowSubscriber,
+              absl::StrCat(
+                  "the subscriber did not keep up: its queue of ",
+                  max_queue_bytes_, " bytes is full before revision ",
+                  entry.revision,
+                  "; subscribe again from the last token, and read faster or "
+                  "listen to less"),
+              {{"lost_from_revision", absl::StrCat(entry.revision)}})});
+      return;
+  }
+}
+
+void Receiver::SetReplayingLocked(Subscription* subscription, Revision after) {
+  SubscriptionProgress& progress = subscription->progress();
+  progress.mode = Mode::kReplaying;
+  progress.replay_from = ResumePosition{after, std::nullopt};
+  progress.replay_after_entry = pushed_;
+  AddOnce(&replaying_, subscription);
+}
+
+void Receiver::PushLocked(QueueEntry entry) {
+  if (entry.bytes > 0) {
+    queued_bytes_.fetch_add(entry.bytes, std::memory_order_relaxed);
+    SubscriptionProgress& progress = entry.subscription->progress();
+    progress.queued_events.fetch_add(1, std::memory_order_relaxed);
+    progress.queued_bytes.fetch_add(static_cast<int64_t>(entry.bytes),
+                                    std::memory_order_relaxed);
+  }
+  queue_.push_back(std::move(entry));
+  ++pushed_;
+}
+
+void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
+  std::vector<QueueEntry> entries;
+  for (Subscription* subscription : subscriptions) {
+    SubscriptionProgress& progress = subscription->progress();
+    const size_t bytes = progress.parked.bytes();
+    // Counted anew when they are pushed.
+    queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    progress.queued_bytes.fetch_sub(static_cast<int64_t>(bytes),
+                                    std::memory_order_relaxed);
+    progress.queued_events.fetch_sub(
+        static_cast<int64_t>(progress.parked.size()),
+        std::memory_order_relaxed);
+    for (Event& event : progress.parked.TakeAll()) {
+      const Revision revision = event.emission().revision;
+      const size_t event_bytes = event.ByteSize();
+      entries.push_back(QueueEntry{.subscription = subscription,
+                                   .revision = revision,
+                                   .event = std::move(event),
+                                   .bytes = event_bytes});
+    }
+    parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
+                   parking_.end());
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const QueueEntry& a, const QueueEntry& b) {
+                     return a.revision < b.revision;
+                   });
+  for (QueueEntry& entry : entries) PushLocked(std::move(entry));
+}
+
+std::shared_ptr<ReadyCallback> Receiver::WakeLocked() {
+  if (!waiting_ || (queue_.empty() && !poked_)) return nullptr;
+  waiting_ = false;
+  return ready_;
+}
+
+void Receiver::Drop(const std::shared_ptr<Subscription>& subscription) {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    if (subscriptions_.erase(subscription->id()) == 0) return;
+    subscription->progress().mode = Mode::kEnded;
+    dropped_.push_back(subscription);
+    const auto forget = [&](std::vector<Subscription*>& list) {
+      list.erase(std::remove(list.begin(), list.end(), subscription.get()),
+                 list.end());
+    };
+    forget(starting_);
+    forget(replaying_);
+    forget(parking_);
+    // Sync points that waited for it alone are to be looked at.
+    poked_ = true;
+    wake = WakeLocked();
+  }
+  Call(wake);
+  parts_.interceptions->Forget(subscription->id(), parts_.clock->Now());
+}
+
+void Receiver::AddSync(SyncPoint sync) {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    PushLocked(QueueEntry{.kind = QueueEntry::Kind::kSync,
+                          .revision = sync.revision,
+                          .sync_id = sync.sync_id});
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
+void Receiver::End(absl::Status why) {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    if (end_.ok()) end_ = std::move(why);
+    poked_ = true;
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
+void Receiver::ReleaseDue(absl::Time now) {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    std::vector<Subscription*> due;
+    for (Subscription* subscription : parking_) {
+      const absl::Duration interval = subscription->spec().min_interval;
+      SubscriptionProgress& progress = subscription->progress();
+      if (interval > absl::ZeroDuration() && progress.next_release <= now) {
+        progress.next_release = now + interval;
+        due.push_back(subscription);
+      }
+    }
+    if (due.empty()) return;
+    UnparkLocked(due);
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
+void Receiver::Poke() {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    poked_ = true;
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
+SubscriptionStatus Receiver::StatusOf(Subscription* subscription) {
+  const SubscriptionSpec& spec = subscription->spec();
+  SubscriptionProgress& progress = subscription->progress();
+  SubscriptionStatus status;
+  status.id = subscription->id();
+  status.session_id = subscription->session_id();
+  status.callback_id = subscription->callback_id();
+  status.patterns = spec.patterns;
+  status.intercepting = spec.intercepting;
+  const Revision published =
+      parts_.sequencer->publication().Newest()->revision();
+  status.unacknowledged =
+      parts_.interceptions->pending_of(subscription->id());
+  MutexLock lock(&mutex_);
+  status.queued_events = static_cast<size_t>(
+      std::max<int64_t>(0, progress.queued_events.load()));
+  status.queued_bytes =
+      static_cast<size_t>(std::max<int64_t>(0, progress.queued_bytes.load()));
+  status.dropped_events = progress.dropped;
+  status.reading_history = progress.mode == Mode::kReplaying;
+  // One for whom nothing waits knows all there is.
+  const bool keeps_up =
+      !status.reading_history && status.queued_events == 0;
+  const Revision told = progress.told.point.has_value()
+                            ? progress.told.revision - 1
+                            : progress.told.revision;
+  status.lag_revisions =
+      keeps_up ? 0 : std::max<Revision>(0, published - told);
+  return status;
+}
+
+}  // namespace restate

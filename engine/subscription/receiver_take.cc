@@ -1,0 +1,451 @@
+// The consumer's side of Receiver: what leaves the queue, and in which order.
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/error/error.h"
+#include "engine/subscription/receiver.h"
+
+namespace restate {
+namespace {
+
+// Taken out of the queue under one lock.
+constexpr size_t kTakenAtOnce = 256;
+
+void Forget(std::vector<Subscription*>* list, const Subscription* subscription) {
+  list->erase(std::remove(list->begin(), list->end(), subscription),
+              list->end());
+}
+
+bool Contains(const std::vector<Subscription*>& list,
+              const Subscription* subscription) {
+  return std::find(list.begin(), list.end(), subscription) != list.end();
+}
+
+}  // namespace
+
+uint64_t Receiver::Attach(ReadyCallback ready) {
+  std::shared_ptr<ReadyCallback> older;
+  uint64_t stream;
+  {
+    MutexLock lock(&mutex_);
+    if (waiting_) older = ready_;
+    waiting_ = false;
+    ready_ = std::make_shared<ReadyCallback>(std::move(ready));
+    attached_ = true;
+    stream = ++stream_;
+  }
+  // It finds out that it was replaced.
+  if (older != nullptr) (*older)();
+  return stream;
+}
+
+void Receiver::Detach(uint64_t stream) {
+  std::vector<int64_t> intercepting;
+  {
+    MutexLock lock(&mutex_);
+    if (stream != stream_) return;
+    attached_ = false;
+    waiting_ = false;
+    ready_.reset();
+    for (const auto& [id, subscription] : subscriptions_) {
+      if (subscription->spec().intercepting) intercepting.push_back(id);
+    }
+  }
+  for (int64_t id : intercepting) {
+    parts_.interceptions->Forget(id, parts_.clock->Now());
+  }
+}
+
+absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
+                                    size_t max_events, absl::Time now,
+                                    Parcel* parcel) {
+  MutexLock taking(&take_mutex_);
+  parcel->Clear();
+  ParcelBuilder out(parcel, max_bytes, max_events);
+  while (true) {
+    // Before the queue is looked at: what is routed up to here is in it.
+    const Revision routed = parts_.routed->load(std::memory_order_acquire);
+    absl::Status status = BeginTake(stream);
+    if (!status.ok()) return status;
+    ReleaseHeld(&out);
+    while (!out.full()) {
+      if (!initial_.empty()) {
+        TakeInitials(&out);
+      } else if (!replayed_.empty()) {
+        QueueEntry entry = std::move(replayed_.front());
+        replayed_.pop_front();
+        Handle(std::move(entry), &out);
+      } else if (std::exchange(history_next_, false)) {
+        if (!ReadHistory(&out) && !TakeQueued(&out)) break;
+      } else if (TakeQueued(&out)) {
+        history_next_ = true;
+      } else if (!ReadHistory(&out)) {
+        break;
+      }
+    }
+    PassSyncs(&out);
+    if (out.empty() && HeartbeatDue(now)) AddHeartbeats(now, routed, &out);
+    if (!out.empty()) {
+      Complete(now, routed, &out);
+      return true;
+    }
+    MutexLock lock(&mutex_);
+    if (stream != stream_ || poked_ || !queue_.empty() || !starting_.empty()) {
+      continue;
+    }
+    if (!end_.ok()) return end_;
+    waiting_ = true;
+    return false;
+  }
+}
+
+absl::Status Receiver::BeginTake(uint64_t stream) {
+  std::vector<std::shared_ptr<Subscription>> dropped;
+  {
+    MutexLock lock(&mutex_);
+    if (stream != stream_) {
+      return MakeError(Reason::kSessionTaken,
+                       "another stream has taken the session up: this one is "
+                       "over");
+    }
+    poked_ = false;
+    initial_.insert(initial_.end(), starting_.begin(), starting_.end());
+    starting_.clear();
+    dropped.swap(dropped_);
+    for (const std::shared_ptr<Subscription>& subscription : dropped) {
+      const auto of_it = [&](const QueueEntry& entry) {
+        if (entry.subscription != subscription.get()) return false;
+        DropEntry(entry);
+        return true;
+      };
+      const size_t before = queue_.size();
+      queue_.erase(std::remove_if(queue_.begin(), queue_.end(), of_it),
+                   queue_.end());
+      popped_ += before - queue_.size();
+    }
+  }
+  for (const std::shared_ptr<Subscription>& subscription : dropped) {
+    Purge(subscription.get());
+  }
+  return absl::OkStatus();
+}
+
+void Receiver::Purge(Subscription* subscription) {
+  replayed_.erase(std::remove_if(replayed_.begin(), replayed_.end(),
+                                 [&](const QueueEntry& entry) {
+                                   return entry.subscription == subscription;
+                                 }),
+                  replayed_.end());
+  SubscriptionProgress& progress = subscription->progress();
+  for (const QueueEntry& entry : progress.held) DropEntry(entry);
+  progress.held.clear();
+  queued_bytes_.fetch_sub(progress.parked.bytes(), std::memory_order_relaxed);
+  progress.parked.TakeAll();
+  progress.initial.reset();
+  Forget(&initial_, subscription);
+  Forget(&holding_, subscription);
+}
+
+void Receiver::Account(const QueueEntry& entry) {
+  if (entry.bytes == 0) return;
+  queued_bytes_.fetch_sub(entry.bytes, std::memory_order_relaxed);
+  SubscriptionProgress& progress = entry.subscription->progress();
+  progress.queued_events.fetch_sub(1, std::memory_order_relaxed);
+  progress.queued_bytes.fetch_sub(static_cast<int64_t>(entry.bytes),
+                                  std::memory_order_relaxed);
+}
+
+void Receiver::DropEntry(const QueueEntry& entry) { Account(entry); }
+
+void Receiver::ReleaseHeld(ParcelBuilder* out) {
+  std::vector<Subscription*> still_holding;
+  for (Subscription* subscription : holding_) {
+    std::deque<QueueEntry>& held = subscription->progress().held;
+    while (!held.empty() && !out->full() &&
+           subscription->progress().initial == nullptr) {
+      QueueEntry entry = std::move(held.front());
+      held.pop_front();
+      if (Admit(&entry, out) == Admission::kHeld) {
+        held.push_front(std::move(entry));
+        break;
+      }
+    }
+    if (!held.empty()) still_holding.push_back(subscription);
+  }
+  holding_ = std::move(still_holding);
+}
+
+Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
+  SubscriptionProgress& progress = entry->subscription->progress();
+  if (entry->kind == QueueEntry::Kind::kEvent) {
+    Event& event = entry->event;
+    bool dropped = entry->revision <= progress.drop_through;
+    while (!dropped && event.gate != nullptr) {
+      const BubbleGate::Verdict verdict =
+          event.gate->VerdictAt(event.gate_level);
+      if (verdict == BubbleGate::Verdict::kPass) break;
+      dropped = verdict == BubbleGate::Verdict::kStopped;
+      if (verdict == BubbleGate::Verdict::kWait &&
+          parts_.interceptions->Wait(event.gate, event.gate_level,
+                                     shared_from_this())) {
+        return Admission::kHeld;
+      }
+    }
+    if (dropped) {
+      DropEntry(*entry);
+      if (event.ack_id != 0) {
+        parts_.interceptions->GoOn({event.ack_id}, parts_.clock->Now());
+      }
+      return Admission::kDropped;
+    }
+    Account(*entry);
+    out->Add(entry->subscription, std::move(event));
+    return Admission::kTold;
+  }
+  switch (entry->kind) {
+    case QueueEntry::Kind::kSynced: {
+      SubscriptionRun& run = out->NewRun(entry->subscription);
+      run.batch.synced = true;
+      run.batch.revision = entry->revision;
+      break;
+    }
+    case QueueEntry::Kind::kLost:
+      if (entry->revision > progress.drop_through) {
+        StartOver(entry->subscription, entry->revision - 1);
+      }
+      break;
+    case QueueEntry::Kind::kEnd:
+      EndSubscription(entry->subscription, std::move(entry->status), out);
+      break;
+    case QueueEntry::Kind::kEvent:
+    case QueueEntry::Kind::kSync:
+      break;
+  }
+  return Admission::kTold;
+}
+
+void Receiver::Handle(QueueEntry entry, ParcelBuilder* out) {
+  if (entry.kind == QueueEntry::Kind::kSync) {
+    waiting_syncs_.push_back(SyncPoint{entry.revision, entry.sync_id});
+    return;
+  }
+  Subscription* const subscription = entry.subscription;
+  SubscriptionProgress& progress = subscription->progress();
+  // Behind one that waits, and behind a snapshot that began just now.
+  if (!progress.held.empty() || progress.initial != nullptr ||
+      Admit(&entry, out) == Admission::kHeld) {
+    progress.held.push_back(std::move(entry));
+    if (!Contains(holding_, subscription)) holding_.push_back(subscription);
+  }
+}
+
+void Receiver::TakeInitials(ParcelBuilder* out) {
+  std::vector<Subscription*> unfinished;
+  for (Subscription* subscription : initial_) {
+    if (out->full() || TakeInitial(subscription, out)) {
+      unfinished.push_back(subscription);
+    }
+  }
+  initial_ = std::move(unfinished);
+  // What came behind the snapshots can be told.
+  if (!out->full()) ReleaseHeld(out);
+}
+
+bool Receiver::TakeInitial(Subscription* subscription, ParcelBuilder* out) {
+  SubscriptionProgress& progress = subscription->progress();
+  if (progress.initial == nullptr) return false;
+  InitialPhase& initial = *progress.initial;
+  SubscriptionRun& run = out->NewRun(subscription);
+  run.batch.reset = std::exchange(initial.reset, std::nullopt);
+  run.batch.gap = std::exchange(initial.gap, std::nullopt);
+  while (!out->full()) {
+    std::vector<Event> events;
+    if (!initial.events.Next(&events)) {
+      const absl::Status status = initial.events.status();
+      if (status.ok()) {
+        run.batch.synced = true;
+        run.batch.revision = initial.state->revision();
+        progress.drop_through =
+            std::max(progress.drop_through, run.batch.revision);
+      }
+      // What it pinned can go.
+      progress.initial.reset();
+      if (!status.ok()) EndSubscription(subscription, status, out);
+      return false;
+    }
+    for (Event& event : events) {
+      if (!subscription->Wants(event.emission(), event.current_path())) {
+        continue;
+      }
+      out->Count(event);
+      run.batch.events.push_back(std::move(event));
+    }
+  }
+  return true;
+}
+
+bool Receiver::TakeQueued(ParcelBuilder* out) {
+  taken_.clear();
+  {
+    MutexLock lock(&mutex_);
+    if (queue_.empty() && !parking_.empty()) {
+      // The consumer has caught up: now for what was coalesced meanwhile.
+      std::vector<Subscription*> overflown;
+      for (Subscription* subscription : parking_) {
+        if (subscription->spec().min_interval > absl::ZeroDuration()) continue;
+        SubscriptionProgress& progress = subscription->progress();
+        progress.gap = EventGap{progress.parked.first_revision() - 1,
+                                progress.parked.last_revision(),
+                                progress.parked.coalesced()};
+        overflown.push_back(subscription);
+      }
+      UnparkLocked(overflown);
+    }
+    size_t bytes = 0;
+    while (!queue_.empty() && taken_.size() < kTakenAtOnce &&
+           !out->WouldFill(taken_.size(), bytes)) {
+      bytes += queue_.front().bytes;
+      taken_.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+      ++popped_;
+    }
+  }
+  for (QueueEntry& entry : taken_) Handle(std::move(entry), out);
+  return !taken_.empty();
+}
+
+bool Receiver::IsBehind(Revision revision) {
+  if (!initial_.empty() || !replayed_.empty()) return true;
+  for (Subscription* subscription : holding_) {
+    if (subscription->progress().held.front().revision <= revision) {
+      return true;
+    }
+  }
+  MutexLock lock(&mutex_);
+  for (Subscription* subscription : replaying_) {
+    const ResumePosition& from = subscription->progress().replay_from;
+    if (from.revision < revision ||
+        (from.revision == revision && from.point.has_value())) {
+      return true;
+    }
+  }
+  for (Subscription* subscription : parking_) {
+    if (subscription->spec().min_interval > absl::ZeroDuration()) continue;
+    if (subscription->progress().parked.first_revision() <= revision) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Receiver::PassSyncs(ParcelBuilder* out) {
+  std::vector<SyncPoint> waiting;
+  for (const SyncPoint& sync : waiting_syncs_) {
+    if (IsBehind(sync.revision)) {
+      waiting.push_back(sync);
+    } else {
+      out->AddSync(sync);
+    }
+  }
+  waiting_syncs_ = std::move(waiting);
+}
+
+void Receiver::AddHeartbeats(absl::Time now, Revision routed,
+                             ParcelBuilder* out) {
+  absl::Time next = absl::InfiniteFuture();
+  std::vector<std::shared_ptr<Subscription>> all;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [id, subscription] : subscriptions_) {
+      all.push_back(subscription);
+    }
+  }
+  for (const std::shared_ptr<Subscription>& subscription : all) {
+    SubscriptionProgress& progress = subscription->progress();
+    if (progress.last_sent == absl::InfinitePast()) progress.last_sent = now;
+    absl::Time due = progress.last_sent + subscription->spec().heartbeat;
+    if (due <= now) {
+      // Complete says how far it is.
+      out->NewRun(subscription.get());
+      due = now + subscription->spec().heartbeat;
+    }
+    next = std::min(next, due);
+  }
+  next_heartbeat_.store(
+      next == absl::InfiniteFuture() ? INT64_MAX : absl::ToUnixMillis(next),
+      std::memory_order_relaxed);
+}
+
+void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
+  const std::string& epoch = parts_.sequencer->epoch();
+  std::vector<SubscriptionRun>& runs = out->parcel().runs;
+  MutexLock lock(&mutex_);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    EventBatch& batch = runs[i].batch;
+    Subscription* const subscription = out->owners()[i];
+    SubscriptionProgress& progress = subscription->progress();
+    progress.last_sent = now;
+    const bool initial =
+        !batch.events.empty() &&
+        batch.events.back().emission().kind == EventKind::kInitial;
+    if (initial && !batch.synced) continue;
+    const bool last =
+        std::find(out->owners().begin() + static_cast<ptrdiff_t>(i) + 1,
+                  out->owners().end(),
+                  subscription) == out->owners().end();
+    const bool snapshot_follows = progress.initial != nullptr && last;
+    const bool idle = last && queue_.empty() && replayed_.empty() &&
+                      progress.held.empty() && progress.parked.empty() &&
+                      progress.mode != Mode::kReplaying && !snapshot_follows;
+    if (batch.synced) {
+      progress.told = ResumePosition{batch.revision, std::nullopt};
+    } else if (!batch.events.empty()) {
+      const Event& event = batch.events.back();
+      const Revision revision = event.emission().revision;
+      const auto more_of_it = [&](const std::deque<QueueEntry>& entries) {
+        return !entries.empty() && entries.front().revision == revision &&
+               entries.front().kind == QueueEntry::Kind::kEvent;
+      };
+      const bool inside =
+          !last || more_of_it(queue_) || more_of_it(replayed_) ||
+          (!progress.held.empty() &&
+           progress.held.front().revision == revision);
+      progress.told = inside ? PositionAfter(event)
+                             : ResumePosition{revision, std::nullopt};
+    }
+    if (idle && routed > progress.told.revision) {
+      progress.told = ResumePosition{routed, std::nullopt};
+    }
+    if (!progress.told.point.has_value() && !snapshot_follows) {
+      batch.revision = progress.told.revision;
+    }
+    if (batch.events.empty() && progress.told.point.has_value()) {
+      batch.revision = 0;
+    }
+    batch.resume_token = EncodeResumeToken(epoch, progress.told);
+  }
+}
+
+void Receiver::EndSubscription(Subscription* subscription, absl::Status status,
+                               ParcelBuilder* out) {
+  std::shared_ptr<Subscription> owned;
+  {
+    MutexLock lock(&mutex_);
+    auto it = subscriptions_.find(subscription->id());
+    if (it == subscriptions_.end()) return;
+    owned = it->second;
+    subscriptions_.erase(it);
+    subscription->progress().mode = Mode::kEnded;
+    Forget(&replaying_, subscription);
+    Forget(&parking_, subscription);
+    Forget(&starting_, subscription);
+    dropped_.push_back(owned);
+    poked_ = true;
+  }
+  out->AddEnded(*subscription, std::move(status));
+  parts_.interceptions->Forget(subscription->id(), parts_.clock->Now());
+  parts_.ended(owned);
+}
+
+}  // namespace restate

@@ -1,0 +1,114 @@
+#ifndef RESTATE_ENGINE_SUBSCRIPTION_SUBSCRIPTION_PROGRESS_H_
+#define RESTATE_ENGINE_SUBSCRIPTION_SUBSCRIPTION_PROGRESS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/backend/backend.h"
+#include "engine/commit/published_state.h"
+#include "engine/path/path.h"
+#include "engine/subscription/event.h"
+#include "engine/subscription/event_stream.h"
+#include "engine/subscription/initial_events.h"
+#include "engine/subscription/parked_events.h"
+#include "engine/subscription/resume_position.h"
+
+namespace restate {
+
+class Subscription;
+
+// Something in a receiver's queue.
+struct QueueEntry {
+  enum class Kind {
+    kEvent,
+    // The subscription is live as of `revision`.
+    kSynced,
+    // What `revision` changed below the subscription's places is not known.
+    kLost,
+    // The subscription ends with `status`.
+    kEnd,
+    // Everything up to `revision` was queued before; `sync_id`.
+    kSync,
+  };
+  Kind kind = Kind::kEvent;
+  // None for kSync.
+  Subscription* subscription = nullptr;
+  Revision revision = 0;
+  Event event;
+  // Counted in the bound of the queue; 0 for what was read from the history.
+  size_t bytes = 0;
+  absl::Status status;
+  int64_t sync_id = 0;
+};
+
+// A snapshot that is being handed over.
+struct InitialPhase {
+  InitialPhase(std::shared_ptr<const PublishedState> from,
+               const std::vector<PathPattern>& patterns)
+      : state(std::move(from)),
+        events(state->tree(), state->revision(), patterns) {}
+
+  const std::shared_ptr<const PublishedState> state;
+  InitialEvents events;
+  // Told with the first batch.
+  std::optional<Path> reset;
+  std::optional<EventGap> gap;
+};
+
+// How far a subscription has come. All of it belongs to its Receiver, which
+// guards the first part by its mutex and the second by its take mutex.
+struct SubscriptionProgress {
+  enum class Mode {
+    // The sequencer queues its events.
+    kLive,
+    // It reads the history; what the sequencer has for it is only noted.
+    kReplaying,
+    // No more.
+    kEnded,
+  };
+
+  // ---- Guarded by Receiver::mutex_.
+  Mode mode = Mode::kLive;
+  // Commits up to this one are told from elsewhere: the sequencer's are
+  // dropped.
+  Revision skip_through = 0;
+  // The last commit with events for it that was not queued.
+  Revision missed_through = 0;
+  // The history is read once this many entries have left the queue.
+  uint64_t replay_after_entry = 0;
+  // Everything up to here was told, or has been read from the history.
+  ResumePosition replay_from;
+  // Everything up to here was handed over.
+  ResumePosition told;
+  // Whether `synced` is still to be told.
+  bool announces_synced = false;
+  ParkedEvents parked;
+  // Of the minimum interval: nothing passes before; what belongs to
+  // `released_revision` passes all the same.
+  absl::Time next_release = absl::InfinitePast();
+  Revision released_revision = 0;
+  int64_t dropped = 0;
+
+  // ---- Guarded by Receiver::take_mutex_.
+  std::unique_ptr<InitialPhase> initial;
+  // What the snapshot shows: events up to here are dropped.
+  Revision drop_through = 0;
+  // Events behind one that waits for an interceptor.
+  std::deque<QueueEntry> held;
+  // To be told with the next event.
+  std::optional<EventGap> gap;
+  absl::Time last_sent = absl::InfinitePast();
+
+  // ---- Thread-safe.
+  std::atomic<int64_t> queued_events = 0;
+  std::atomic<int64_t> queued_bytes = 0;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_SUBSCRIPTION_SUBSCRIPTION_PROGRESS_H_
