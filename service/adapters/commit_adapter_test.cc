@@ -65,7 +65,7 @@ TEST(DecodeSetTest, AllFields) {
       "mode": "WRITE_MODE_IF_ABSENT",
       "equality": {"mode": "EQUALITY_MODE_ALWAYS_WRITE"},
       "defaultValue": {"json": {"/": 2}}, "payload": {"json": "p"},
-      "skipNotify": true, "epoch": "e", "durability": "DURABILITY_RELAXED"})");
+      "skipNotify": true, "sessionId": "s", "epoch": "e", "durability": "DURABILITY_RELAXED"})");
   const CommitRequest commit = DecodeCommit(request, {}).value();
   EXPECT_TRUE(commit.relaxed);
   EXPECT_EQ(commit.epoch, "e");
@@ -80,6 +80,7 @@ TEST(DecodeSetTest, AllFields) {
   EXPECT_EQ(set.default_value, Value::Int(2));
   EXPECT_EQ(set.payload, Value::String("p"));
   EXPECT_TRUE(set.skip_notify);
+  EXPECT_EQ(set.session_id, "s");
 }
 
 TEST(DecodeSetTest, Defaults) {

@@ -1,50 +1,41 @@
 #ifndef RESTATE_SERVICE_ADAPTERS_EVENT_ADAPTER_H_
 #define RESTATE_SERVICE_ADAPTERS_EVENT_ADAPTER_H_
 
+#include <cstddef>
 #include <string>
 
-#include "absl/status/statusor.h"
 #include "engine/subscription/event.h"
 #include "engine/subscription/event_stream.h"
 #include "restate/v1/event.pb.h"
-#include "restate/v1/event_service.pb.h"
-#include "service/adapters/limits.h"
+#include "service/adapters/event_view.h"
 
 namespace restate {
 
-// Checks a subscription; `values` and `encoding` too. A pattern given twice
-// counts once. The spec's queue bound is left at its default.
-//   INVALID_ARGUMENT / INVALID_PATH: the message begins with "pattern 2: " and
-//     the metadata has `pattern`, the index.
-//   INVALID_ARGUMENT / INVALID_REQUEST: no pattern, or an unknown enum number.
-//   RESOURCE_EXHAUSTED / TOO_MANY_PATTERNS.
-absl::StatusOr<SubscriptionSpec> DecodeSubscribe(
-    const v1::SubscribeRequest& request, const RequestLimits& limits);
-
-// How a subscriber wants to see events: who has the same view can share bytes.
-struct EventView {
-  v1::EventValues values = v1::EVENT_VALUES_BOTH;
-  v1::ValueEncoding encoding = v1::VALUE_ENCODING_JSON;
-  friend bool operator==(const EventView&, const EventView&) = default;
+// What a stream's batches have in common.
+struct StreamOrigin {
+  // Which sequence of revisions.
+  std::string epoch;
+  // Who gives ack tokens (EncodeAckToken).
+  std::string issuer;
 };
 
-// The view that a request asks for, UNSPECIFIED resolved. REQUIRES: the request
-// passed DecodeSubscribe.
-EventView ViewOf(const v1::SubscribeRequest& request);
+// Whether an event that is seen in this way loses a value to its
+// `max_value_bytes`.
+bool LosesValues(const Emission& emission, const EventView& view);
 
-// An event is what its emission says, the same for everybody with one view,
-// followed by where it is delivered. The serialized bytes of the two parts, one
-// after the other, are the serialized event.
-
-// Fills everything but `current_path` and `pattern`.
-void EncodeEmission(const Emission& emission, const EventView& view,
+// Fills what an event says to everybody who has this view and hears of it at
+// this place by this pattern: all but `ack_token` and `coalesced`.
+void EncodeDelivery(const Delivery& delivery, const EventView& view,
                     v1::Event* proto);
-// Fills `current_path` and `pattern`.
-void EncodeDelivery(const Event& event, v1::Event* proto);
 
-// Fills an empty batch.
-void EncodeBatch(const EventBatch& batch, const std::string& epoch,
+// Fills an empty batch. BatchEncoder gives the same as bytes, and shares those
+// of the events; this is for batches that need looking after.
+void EncodeBatch(const EventBatch& batch, const StreamOrigin& origin,
                  const EventView& view, v1::EventBatch* proto);
+
+// Takes the values out of the events of `batch` that have the largest, until it
+// is at most `max_bytes` or none are left, and flags what it took.
+void OmitValues(size_t max_bytes, v1::EventBatch* batch);
 
 }  // namespace restate
 

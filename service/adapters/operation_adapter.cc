@@ -204,6 +204,7 @@ absl::StatusOr<SetOperation> DecodeAnySet(const Proto& proto,
     set.default_value = *std::move(fallback);
   }
   set.skip_notify = proto.skip_notify();
+  set.session_id = proto.session_id();
   return set;
 }
 

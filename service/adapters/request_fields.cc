@@ -32,6 +32,20 @@ absl::Status CheckRevision(std::string_view field, int64_t revision) {
                                 "; revisions are never negative"));
 }
 
+absl::StatusOr<absl::Duration> DecodeDuration(
+    std::string_view field, const google::protobuf::Duration& proto,
+    absl::Duration least, absl::Duration most) {
+  const absl::Duration duration =
+      absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+  if (duration >= least && duration <= most) return duration;
+  return MakeError(Reason::kInvalidRequest,
+                   absl::StrCat(AbslView(field), " is ",
+                                absl::FormatDuration(duration),
+                                "; it must be from ",
+                                absl::FormatDuration(least), " to ",
+                                absl::FormatDuration(most)));
+}
+
 absl::Status UnknownEnumNumber(std::string_view field, int number) {
   return MakeError(Reason::kInvalidRequest,
                    absl::StrCat(AbslView(field), " is ", number,

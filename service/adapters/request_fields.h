@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/commit/commit_request.h"
+#include "google/protobuf/duration.pb.h"
 #include "restate/v1/state_service.pb.h"
 #include "restate/v1/value.pb.h"
 
@@ -24,6 +26,12 @@ absl::Status CheckEncoding(v1::ValueEncoding encoding);
 
 // OK unless negative. `field` is the name for the message: "min_revision".
 absl::Status CheckRevision(std::string_view field, int64_t revision);
+
+// A length of time between `least` and `most`, whose ends count. `field` is the
+// name for the message: "heartbeat".
+absl::StatusOr<absl::Duration> DecodeDuration(
+    std::string_view field, const google::protobuf::Duration& proto,
+    absl::Duration least, absl::Duration most);
 
 // "`field` is `number`, which this server does not know".
 absl::Status UnknownEnumNumber(std::string_view field, int number);

@@ -36,5 +36,22 @@ TEST(RequestFieldsTest, Revisions) {
                        "min_revision is -1; revisions are never negative");
 }
 
+TEST(RequestFieldsTest, Durations) {
+  google::protobuf::Duration proto;
+  proto.set_seconds(1);
+  proto.set_nanos(500'000'000);
+  const auto decode = [&](absl::Duration least, absl::Duration most) {
+    return DecodeDuration("heartbeat", proto, least, most);
+  };
+  EXPECT_EQ(*decode(absl::ZeroDuration(), absl::Hours(1)),
+            absl::Milliseconds(1500));
+  EXPECT_TRUE(
+      decode(absl::Milliseconds(1500), absl::Milliseconds(1500)).ok());
+  ExpectInvalidRequest(decode(absl::Seconds(2), absl::Hours(1)).status(),
+                       "heartbeat is 1.5s; it must be from 2s to 1h");
+  ExpectInvalidRequest(decode(absl::ZeroDuration(), absl::Seconds(1)).status(),
+                       "heartbeat is 1.5s; it must be from 0 to 1s");
+}
+
 }  // namespace
 }  // namespace restate

@@ -7,114 +7,126 @@
 
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
+#include "restate/v1/event_service.pb.h"
+#include "service/adapters/event_view.h"
+#include "service/events/message_bytes.h"
+#include "service/testing/fake_clock.h"
+#include "service/testing/prepared_parcels.h"
 
 namespace restate {
 namespace {
 
-// Hands over prepared batches, and then an end.
-class PreparedStream final : public EventStream {
- public:
-  explicit PreparedStream(std::deque<EventBatch> batches)
-      : batches_(std::move(batches)) {}
-  absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
-                            EventBatch* batch) override {
-    if (batches_.empty()) {
-      if (std::exchange(waited_, true)) {
-        return MakeError(Reason::kSlowSubscriber, "too slow");
-      }
-      return false;
-    }
-    *batch = std::move(batches_.front());
-    batches_.pop_front();
-    return true;
+class EventSourceTest : public testing::Test {
+ protected:
+  void Open(std::deque<Parcel> parcels,
+            size_t max_message_bytes = size_t{1} << 20) {
+    source_ = std::make_unique<EventSource>(
+        std::make_unique<PreparedParcels>(
+            std::move(parcels), MakeError(Reason::kSlowSubscriber, "too slow"),
+            &asked_),
+        ParcelSourceOptions{.origin = {.epoch = "epoch", .issuer = "issuer"},
+                            .max_message_bytes = max_message_bytes,
+                            .clock = &clock_});
   }
 
- private:
-  std::deque<EventBatch> batches_;
-  bool waited_ = false;
+  Supply Next() { return source_->Next(&bytes_, &end_); }
+
+  // The batch of the next message, which there is.
+  v1::EventBatch NextBatch() {
+    EXPECT_EQ(Next(), Supply::kMessage);
+    return ParseBytes<v1::SubscribeResponse>(bytes_).value().batch();
+  }
+
+  FakeClock clock_;
+  PreparedParcels::Asked asked_;
+  std::unique_ptr<EventSource> source_;
+  grpc::ByteBuffer bytes_;
+  absl::Status end_;
 };
 
-// A SET of a string at /a, delivered there.
-Event SetEvent(std::string prev, std::string next) {
-  auto emission = std::make_shared<Emission>();
-  emission->revision = 3;
-  emission->emitting_path = Path().Child("a");
-  emission->prev_value = Value::String(std::move(prev));
-  emission->new_value = Value::String(std::move(next));
-  Event event;
-  event.current_path = emission->emitting_path;
-  event.emission = std::move(emission);
-  event.pattern = std::make_shared<PathPattern>(*PathPattern::Parse("/*"));
-  return event;
+SubscriptionRun RunOf(EventBatch batch) {
+  SubscriptionRun run;
+  run.batch = std::move(batch);
+  return run;
 }
 
-std::unique_ptr<EventSource> SourceOf(std::deque<EventBatch> batches,
-                                      size_t max_message_bytes) {
-  return std::make_unique<EventSource>(
-      std::make_unique<PreparedStream>(std::move(batches)), "epoch",
-      EventView(), max_message_bytes);
-}
-
-TEST(EventSource, HandsOnBatchesWaitsAndEnds) {
+TEST_F(EventSourceTest, HandsOnBatchesWaitsAndEnds) {
   EventBatch synced;
   synced.revision = 2;
   synced.synced = true;
   EventBatch events;
   events.revision = 3;
+  events.resume_token = "token";
   events.events.push_back(SetEvent("x", "y"));
-  auto source = SourceOf({synced, events}, size_t{1} << 20);
+  Open({{.runs = {RunOf(synced)}}, {.runs = {RunOf(events)}}});
 
-  v1::SubscribeResponse message;
-  absl::Status end;
-  ASSERT_EQ(source->Next(&message, &end), Supply::kMessage);
-  EXPECT_TRUE(message.batch().synced());
-  EXPECT_EQ(message.batch().revision(), 2);
-  EXPECT_EQ(message.batch().epoch(), "epoch");
-  EXPECT_EQ(message.batch().events_size(), 0);
+  v1::EventBatch batch = NextBatch();
+  EXPECT_TRUE(batch.synced());
+  EXPECT_EQ(batch.revision(), 2);
+  EXPECT_EQ(batch.epoch(), "epoch");
+  EXPECT_EQ(batch.events_size(), 0);
 
-  ASSERT_EQ(source->Next(&message, &end), Supply::kMessage);
-  EXPECT_FALSE(message.batch().synced());
-  EXPECT_EQ(message.batch().revision(), 3);
-  ASSERT_EQ(message.batch().events_size(), 1);
-  EXPECT_EQ(message.batch().events(0).prev_value().json().string_value(), "x");
-  EXPECT_EQ(message.batch().events(0).new_value().json().string_value(), "y");
+  batch = NextBatch();
+  EXPECT_FALSE(batch.synced());
+  EXPECT_EQ(batch.revision(), 3);
+  EXPECT_EQ(batch.resume_token(), "token");
+  ASSERT_EQ(batch.events_size(), 1);
+  EXPECT_EQ(batch.events(0).prev_value().json().string_value(), "x");
+  EXPECT_EQ(batch.events(0).new_value().json().string_value(), "y");
 
-  EXPECT_EQ(source->Next(&message, &end), Supply::kNothingYet);
-  EXPECT_EQ(source->Next(&message, &end), Supply::kEnd);
-  EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ErrorReason(end), "SLOW_SUBSCRIBER");
+  EXPECT_EQ(Next(), Supply::kNothingYet);
+  EXPECT_EQ(Next(), Supply::kEnd);
+  EXPECT_EQ(end_.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ErrorReason(end_), "SLOW_SUBSCRIBER");
 }
 
-TEST(EventSource, AnEventThatIsTooLargeLosesItsValuesAndSaysSo) {
-  EventBatch batch;
-  batch.revision = 3;
-  batch.events.push_back(
+TEST_F(EventSourceTest, EachRunIsAMessageAndSeenInItsView) {
+  SubscriptionRun typed;
+  typed.view = PackView({.encoding = v1::VALUE_ENCODING_TYPED});
+  typed.batch.events.push_back(SetEvent("x", "y"));
+  Open({{.runs = {typed, RunOf(typed.batch)}}});
+  EXPECT_EQ(NextBatch().events(0).new_value().string_value(), "y");
+  EXPECT_EQ(NextBatch().events(0).new_value().json().string_value(), "y");
+  EXPECT_EQ(Next(), Supply::kNothingYet);
+}
+
+TEST_F(EventSourceTest, AnEndedSubscriptionEndsTheStreamBehindItsEvents) {
+  EventBatch events;
+  events.events.push_back(SetEvent("x", "y"));
+  Open({{.runs = {RunOf(events)},
+         .ended = {{.status = MakeError(Reason::kHistoryCompacted, "gone")}}},
+        {.runs = {RunOf(events)}}});
+  EXPECT_EQ(NextBatch().events_size(), 1);
+  EXPECT_EQ(Next(), Supply::kEnd);
+  EXPECT_EQ(ErrorReason(end_), "HISTORY_COMPACTED");
+}
+
+TEST_F(EventSourceTest, AnEventThatIsTooLargeLosesItsValuesAndSaysSo) {
+  EventBatch events;
+  events.revision = 3;
+  events.events.push_back(
       SetEvent(std::string(40'000, 'x'), std::string(40'000, 'y')));
-  auto source = SourceOf({batch}, 65'536);
-  v1::SubscribeResponse message;
-  absl::Status end;
-  ASSERT_EQ(source->Next(&message, &end), Supply::kMessage);
-  const v1::Event& event = message.batch().events(0);
-  EXPECT_FALSE(event.has_prev_value());
-  EXPECT_FALSE(event.has_new_value());
-  EXPECT_TRUE(event.prev_omitted());
-  EXPECT_TRUE(event.new_omitted());
-  EXPECT_EQ(event.emitting_path().text(), "/a");
-  EXPECT_EQ(message.batch().revision(), 3);
+  Open({{.runs = {RunOf(events)}}}, 65'536);
+  const v1::EventBatch batch = NextBatch();
+  ASSERT_EQ(batch.events_size(), 1);
+  EXPECT_FALSE(batch.events(0).has_prev_value());
+  EXPECT_FALSE(batch.events(0).has_new_value());
+  EXPECT_TRUE(batch.events(0).prev_omitted());
+  EXPECT_TRUE(batch.events(0).new_omitted());
+  EXPECT_EQ(batch.events(0).emitting_path().text(), "/a");
+  EXPECT_EQ(batch.revision(), 3);
+  EXPECT_LE(bytes_.Length(), 65'536u);
+  EXPECT_EQ(asked_.max_bytes, 16'384u);
 }
 
-TEST(OmitValues, TakesTheLargestAndNoMoreThanNeeded) {
-  v1::EventBatch batch;
-  for (size_t size : {10, 1000, 100}) {
-    batch.add_events()->mutable_new_value()->mutable_json()->set_string_value(
-        std::string(size, 'x'));
-  }
-  OmitValues(500, &batch);
-  EXPECT_TRUE(batch.events(0).has_new_value());
-  EXPECT_FALSE(batch.events(1).has_new_value());
-  EXPECT_TRUE(batch.events(1).new_omitted());
-  EXPECT_FALSE(batch.events(1).prev_omitted());
-  EXPECT_TRUE(batch.events(2).has_new_value());
+TEST_F(EventSourceTest, TellsTheTime) {
+  Open({});
+  EXPECT_FALSE(source_->Due(clock_.Now()));
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_TRUE(source_->Due(clock_.Now()));
+  EXPECT_EQ(Next(), Supply::kNothingYet);
+  EXPECT_EQ(asked_.now, clock_.Now());
+  EXPECT_EQ(asked_.max_bytes, size_t{1} << 18);
 }
 
 }  // namespace

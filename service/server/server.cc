@@ -18,6 +18,8 @@ namespace restate {
 namespace {
 
 constexpr absl::Duration kTickInterval = absl::Seconds(1);
+// How late a deadline of the engine may be.
+constexpr absl::Duration kEngineTickInterval = absl::Milliseconds(50);
 // How long Stop waits for streams whose clients read slowly, and then for calls
 // that are not ours, such as somebody watching the health.
 constexpr absl::Duration kStreamGrace = absl::Seconds(5);
@@ -52,18 +54,21 @@ Server::Server(const Config& config, const Clock* clock,
       controller_(std::move(controller)),
       read_thread_("restate-read"),
       subscribe_thread_("restate-subscr"),
-      pump_thread_("restate-pump"),
+      pump_threads_("restate-pump"),
       state_service_({.controller = controller_.get(),
                       .clock = clock,
                       .limits = config.limits.request,
                       .open_streams = &open_streams_,
                       .worker = &read_thread_}),
       event_service_({.controller = controller_.get(),
+                      .clock = clock,
                       .limits = config.limits.request,
                       .queue_bytes = config.limits.queue_bytes,
                       .open_streams = &open_streams_,
                       .subscriber = &subscribe_thread_,
-                      .pump = &pump_thread_}) {}
+                      .pumps = &pump_threads_}),
+      admin_service_({.controller = controller_.get(),
+                      .worker = &subscribe_thread_}) {}
 
 Server::~Server() {
   const absl::Status status = Stop();
@@ -100,6 +105,7 @@ absl::Status Server::Listen(const Config& config) {
       kMinClientPingMillis);
   builder.RegisterService(&state_service_);
   builder.RegisterService(&event_service_);
+  builder.RegisterService(&admin_service_);
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -109,6 +115,8 @@ absl::Status Server::Listen(const Config& config) {
   address_ = absl::StrCat(
       config.listen.substr(0, config.listen.rfind(':')), ":", port);
   ReportHealth(true);
+  engine_ticker_ = std::make_unique<Ticker>(
+      kEngineTickInterval, [this] { controller_->Tick(clock_->Now()); });
   ticker_ = std::make_unique<Ticker>(kTickInterval, [this] { Tick(); });
   return absl::OkStatus();
 }
@@ -135,11 +143,14 @@ void Server::ReportHealth(bool serving) {
   health->SetServingStatus(serving);
   health->SetServingStatus(v1::StateService::service_full_name(), serving);
   health->SetServingStatus(v1::EventService::service_full_name(), serving);
+  // Whoever looks after the server is served also when it takes no writes.
+  health->SetServingStatus(v1::AdminService::service_full_name(), true);
 }
 
 absl::Status Server::Stop() {
   if (stopped_) return absl::OkStatus();
   stopped_ = true;
+  engine_ticker_.reset();
   ticker_.reset();
   if (grpc_server_ != nullptr) {
     grpc_server_->GetHealthCheckService()->Shutdown();

@@ -10,18 +10,20 @@
 #include "absl/status/statusor.h"
 #include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
+#include "service/admin/admin_service.h"
 #include "service/config/config.h"
 #include "service/events/event_service.h"
 #include "service/server/ticker.h"
 #include "service/state/state_service.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
+#include "service/streams/work_threads.h"
 
 namespace restate {
 
 // A running server: the engine with its stores, and the gRPC services in front
-// of it: StateService, EventService, health (grpc.health.v1, per service),
-// reflection and channelz.
+// of it: StateService, EventService, AdminService, health (grpc.health.v1, per
+// service), reflection and channelz.
 class Server {
  public:
   // Opens the stores, and serves. `config` is complete (see Complete); `clock`
@@ -59,10 +61,13 @@ class Server {
   OpenStreams open_streams_;
   WorkThread read_thread_;
   WorkThread subscribe_thread_;
-  WorkThread pump_thread_;
+  WorkThreads pump_threads_;
   StateService state_service_;
   EventService event_service_;
+  AdminService admin_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
+  // Deadlines and grace times of the engine, and everything slower.
+  std::unique_ptr<Ticker> engine_ticker_;
   std::unique_ptr<Ticker> ticker_;
 
   std::string address_;

@@ -2,6 +2,7 @@
 #define RESTATE_SERVICE_STREAMS_MESSAGE_SOURCE_H_
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace restate {
 
@@ -24,6 +25,11 @@ class MessageSource {
   // Fills `*message`, which may hold an earlier message and is cleared first,
   // without blocking.
   virtual Supply Next(Message* message, absl::Status* end) = 0;
+
+  // Whether Next, which had nothing, would have something now only because time
+  // has passed. Asked about once a second while nobody is inside Next; called
+  // with a lock held, so it takes none and is cheap.
+  virtual bool Due(absl::Time now) const { return false; }
 };
 
 }  // namespace restate

@@ -41,7 +41,7 @@ struct StreamPumpOptions {
 //   opening   waits for Begin
 //   taking    one thread is inside MessageSource::Next
 //   writing   one message is with gRPC; nothing else happens until it is out
-//   idle      the source had nothing; waits for a wake-up
+//   idle      the source had nothing; waits for a wake-up, or for its time
 //   finished  Finish was called, exactly once; the source is gone
 //
 //   opening -> taking -> writing -> taking ...    or  taking -> idle -> taking
@@ -105,6 +105,12 @@ class StreamPump final
     std::unique_ptr<Source> dropped;
     {
       MutexLock lock(&mutex_);
+      if (state_ == State::kIdle && source_->Due(now)) {
+        options_.worker->Post([pump = this->shared_from_this()] {
+          pump->Wake();
+        });
+        return;
+      }
       if (state_ != State::kWriting || cancelled_ ||
           now - write_began_ <= options_.write_deadline) {
         return;
@@ -117,6 +123,8 @@ class StreamPump final
   }
 
   void OnWriteDone(bool ok) override {
+    // A stream that has nothing to say holds no message.
+    message_.Clear();
     std::unique_ptr<Source> dropped;
     bool finish = false;
     {

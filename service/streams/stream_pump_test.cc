@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "engine/error/error.h"
@@ -60,6 +61,20 @@ class Script {
     MutexLock lock(&mutex_);
     when_empty_ = std::move(call);
   }
+  // Adds the text once it is this late.
+  void AddAt(absl::Time time, std::string text) {
+    MutexLock lock(&mutex_);
+    due_ = time;
+    due_text_ = std::move(text);
+  }
+  bool Due(absl::Time now) {
+    MutexLock lock(&mutex_);
+    if (now < due_) return false;
+    due_ = absl::InfiniteFuture();
+    texts_.push_back(std::move(due_text_));
+    due_asked.Set();
+    return true;
+  }
   Supply Next(Message* message, absl::Status* end) {
     std::function<void()> call;
     Supply supply = Supply::kNothingYet;
@@ -82,6 +97,7 @@ class Script {
   }
 
   Flag asked_in_vain;
+  Flag due_asked;
   Flag dropped;
 
  private:
@@ -90,6 +106,8 @@ class Script {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> when_empty_ ABSL_GUARDED_BY(mutex_);
+  absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  std::string due_text_ ABSL_GUARDED_BY(mutex_);
 };
 
 class ScriptSource final : public MessageSource<Message> {
@@ -99,6 +117,7 @@ class ScriptSource final : public MessageSource<Message> {
   Supply Next(Message* message, absl::Status* end) override {
     return script_->Next(message, end);
   }
+  bool Due(absl::Time now) const override { return script_->Due(now); }
 
  private:
   Script* const script_;
@@ -274,6 +293,22 @@ TEST_F(StreamPumpTest, AReaderThatIsTooSlowIsTold) {
   const grpc::Status status = reader_->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
   EXPECT_EQ(status.error_message(), "too slow");
+}
+
+TEST_F(StreamPumpTest, GoesOnWhenItsTimeHasCome) {
+  script_.AddAt(clock_.Now() + absl::Seconds(30), "late");
+  Subscribe();
+  script_.asked_in_vain.Wait();
+  open_streams_.CheckTime(clock_.Now());
+  clock_.Advance(absl::Seconds(30));
+  // It may not be idle yet.
+  std::thread reader([this] { EXPECT_EQ(Read(), "late"); });
+  while (!script_.due_asked.is_set()) open_streams_.CheckTime(clock_.Now());
+  reader.join();
+  script_.End(absl::OkStatus());
+  pump_->Waker()();
+  EXPECT_EQ(Read(), "");
+  EXPECT_TRUE(reader_->Finish().ok());
 }
 
 TEST_F(StreamPumpTest, IdleIsNotTooSlow) {

@@ -1,0 +1,112 @@
+#include "service/events/session_source.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "restate/v1/event_service.pb.h"
+#include "service/adapters/event_view.h"
+#include "service/adapters/status_adapter.h"
+#include "service/adapters/time_adapter.h"
+#include "service/adapters/wire_format.h"
+#include "service/events/message_bytes.h"
+
+namespace restate {
+namespace {
+
+using Response = v1::OpenSessionResponse;
+
+// Tags, lengths, ids and a callback id around a batch.
+constexpr size_t kFrameBytes = 512;
+
+// A CallbackEvents but for its batch, whose header it ends with.
+std::string RunHead(const SubscriptionRun& run, size_t batch_size) {
+  std::string head;
+  wire::AppendText(v1::CallbackEvents::kCallbackIdFieldNumber, run.callback_id,
+                   &head);
+  wire::AppendNumber(v1::CallbackEvents::kSubscriptionIdFieldNumber,
+                     run.subscription_id, &head);
+  wire::AppendHeader(v1::CallbackEvents::kBatchFieldNumber, batch_size, &head);
+  return head;
+}
+
+}  // namespace
+
+SessionSource::SessionSource(OpenedSession opened, absl::Duration grace,
+                             ParcelSourceOptions options)
+    : ParcelSource(std::move(opened.stream), std::move(options)) {
+  Response response;
+  v1::SessionOpened* const proto = response.mutable_opened();
+  proto->set_session_id(opened.session_id);
+  proto->set_resumed(opened.resumed);
+  EncodeDuration(grace, proto->mutable_grace());
+  proto->set_revision(opened.revision);
+  proto->set_epoch(origin().epoch);
+  Add(BytesOf(response));
+}
+
+absl::Status SessionSource::Encode(const Parcel& parcel) {
+  EncodeRuns(parcel.runs);
+  for (const SyncPoint& sync : parcel.syncs) {
+    Response response;
+    response.mutable_sync()->set_revision(sync.revision);
+    response.mutable_sync()->set_sync_id(sync.sync_id);
+    Add(BytesOf(response));
+  }
+  for (const EndedSubscription& ended : parcel.ended) {
+    Response response;
+    v1::SubscriptionEnded* const proto = response.mutable_ended();
+    proto->set_callback_id(ended.callback_id);
+    proto->set_subscription_id(ended.subscription_id);
+    *proto->mutable_status() = ToRpcStatus(ended.status);
+    Add(BytesOf(response));
+  }
+  return absl::OkStatus();
+}
+
+void SessionSource::EncodeRuns(absl::Span<const SubscriptionRun> runs) {
+  const size_t bound = max_message_bytes() - kFrameBytes;
+  std::vector<BatchEncoder> batches(runs.size());
+  // Those of runs[begin, i) go into one message.
+  size_t begin = 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    batches[i].LayOut(runs[i].batch, origin(), UnpackView(runs[i].view),
+                      bound);
+    const size_t run_bytes = batches[i].size() + kFrameBytes;
+    if (i > begin && bytes + run_bytes > bound) {
+      AddRuns(runs.subspan(begin, i - begin),
+              absl::MakeSpan(batches).subspan(begin, i - begin));
+      begin = i;
+      bytes = 0;
+    }
+    bytes += run_bytes;
+  }
+  if (begin < runs.size()) {
+    AddRuns(runs.subspan(begin), absl::MakeSpan(batches).subspan(begin));
+  }
+}
+
+void SessionSource::AddRuns(absl::Span<const SubscriptionRun> runs,
+                            absl::Span<const BatchEncoder> batches) {
+  std::vector<std::string> heads;
+  heads.reserve(runs.size());
+  size_t events_bytes = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    heads.push_back(RunHead(runs[i], batches[i].size()));
+    events_bytes += wire::FieldSize(heads[i].size() + batches[i].size());
+  }
+  Add(BytesOfSize(wire::FieldSize(events_bytes), [&](uint8_t* out) {
+    out = wire::WriteHeader(Response::kEventsFieldNumber, events_bytes, out);
+    for (size_t i = 0; i < runs.size(); ++i) {
+      out = wire::WriteHeader(v1::SessionEvents::kRunsFieldNumber,
+                              heads[i].size() + batches[i].size(), out);
+      out = wire::WriteBytes(heads[i], out);
+      out = batches[i].Write(out);
+    }
+    return out;
+  }));
+}
+
+}  // namespace restate

@@ -1,0 +1,35 @@
+#ifndef RESTATE_SERVICE_EVENTS_SESSION_SOURCE_H_
+#define RESTATE_SERVICE_EVENTS_SESSION_SOURCE_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/session/session_table.h"
+#include "engine/subscription/event_stream.h"
+#include "service/adapters/batch_encoder.h"
+#include "service/events/parcel_source.h"
+
+namespace restate {
+
+// The messages of OpenSession, restate.v1.OpenSessionResponse: `opened`, and
+// then all that the server has to tell this client, in the order in which it
+// was to be told.
+class SessionSource final : public ParcelSource {
+ public:
+  // `grace` is how long a session is kept without a stream.
+  SessionSource(OpenedSession opened, absl::Duration grace,
+                ParcelSourceOptions options);
+
+ private:
+  absl::Status Encode(const Parcel& parcel) override;
+  void EncodeRuns(absl::Span<const SubscriptionRun> runs);
+  // Adds one message of runs that are laid out.
+  void AddRuns(absl::Span<const SubscriptionRun> runs,
+               absl::Span<const BatchEncoder> batches);
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_EVENTS_SESSION_SOURCE_H_
