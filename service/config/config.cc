@@ -95,6 +95,10 @@ absl::StatusOr<Config> Complete(Config config) {
         ", may be at most a quarter of message_bytes, ",
         limits.max_message_bytes));
   }
+  if (config.limits.history_bytes == 0) {
+    config.limits.history_bytes =
+        size_t{config.data_dir.empty() ? 64u : 4096u} << 20;
+  }
   limits.max_read_bytes =
       limits.max_message_bytes - limits.max_message_bytes / 16;
   return config;

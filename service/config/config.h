@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/path/path.h"
 #include "service/adapters/limits.h"
 
@@ -37,6 +38,11 @@ struct LimitsConfig {
   size_t commit_queue_bytes = size_t{256} << 20;
   // Bytes of the memory of last changes, which answers `unchanged_since`.
   size_t last_changes_bytes = size_t{256} << 20;
+  // Bytes of the past commits that are kept, on disk or in memory. 0 until
+  // complete (see Complete): 4 GiB with a data directory, else 64 MiB.
+  size_t history_bytes = 0;
+  // Commits older than this are forgotten.
+  absl::Duration history_age = absl::Hours(24);
 };
 
 // Everything `restated` can be told. Comes from the command line and the

@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 
 namespace restate {
 namespace {
@@ -111,6 +112,20 @@ class Reader {
     };
   }
 
+  static ReadValue Age(absl::Duration* to) {
+    return [to](const YAML::Node& node) -> absl::Status {
+      absl::Duration age;
+      if (!node.IsScalar() || !absl::ParseDuration(node.Scalar(), &age) ||
+          age < absl::Seconds(1) || age > absl::Hours(24 * 3650)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
+            "must be a time such as 90s, 30m or 24h, from 1s to 87600h"));
+      }
+      *to = age;
+      return absl::OkStatus();
+    };
+  }
+
   absl::Status Mounts(const YAML::Node& node) {
     if (!node.IsSequence()) {
       return absl::InvalidArgumentError(
@@ -182,7 +197,10 @@ class Reader {
          {"commit_queue_bytes",
           Number(&limits.commit_queue_bytes, 64 * kKilo, 64 * kGiga)},
          {"last_changes_bytes",
-          Number(&limits.last_changes_bytes, 64 * kKilo, 64 * kGiga)}});
+          Number(&limits.last_changes_bytes, 64 * kKilo, 64 * kGiga)},
+         {"history_bytes",
+          Number(&limits.history_bytes, 64 * kKilo, 1024 * kGiga)},
+         {"history_age", Age(&limits.history_age)}});
   }
 
   const std::string name_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "service/config/command_line.h"
 #include "service/config/config_file.h"
@@ -48,6 +49,8 @@ limits:
   commit_queue_length: 8
   commit_queue_bytes: 65538
   last_changes_bytes: 65539
+  history_bytes: 65540
+  history_age: 1h30m
 )",
                              "restate.yaml", &config)
                   .ok());
@@ -69,6 +72,8 @@ limits:
   EXPECT_EQ(config.limits.commit_queue_length, 8u);
   EXPECT_EQ(config.limits.commit_queue_bytes, 65538u);
   EXPECT_EQ(config.limits.last_changes_bytes, 65539u);
+  EXPECT_EQ(config.limits.history_bytes, 65540u);
+  EXPECT_EQ(config.limits.history_age, absl::Minutes(90));
 }
 
 TEST(ConfigFile, AnEmptyOneChangesNothing) {
@@ -82,9 +87,9 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "data_dir, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
-            "commit_queue_bytes, commit_queue_length, last_changes_bytes, "
-            "leaf_bytes, message_bytes, nodes, operations, paths, patterns, "
-            "queue_bytes");
+            "commit_queue_bytes, commit_queue_length, history_age, "
+            "history_bytes, last_changes_bytes, leaf_bytes, message_bytes, "
+            "nodes, operations, paths, patterns, queue_bytes");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
             "backend, path");
@@ -112,6 +117,12 @@ TEST(ConfigFile, RefusesBadValues) {
   EXPECT_EQ(ErrorOf("limits:\n  message_bytes: 65535\n"),
             "restate.yaml:2: message_bytes: \"65535\" must be a whole number "
             "from 65536 to 1073741824");
+  EXPECT_EQ(ErrorOf("limits:\n  history_age: a day\n"),
+            "restate.yaml:2: history_age: \"a day\" must be a time such as "
+            "90s, 30m or 24h, from 1s to 87600h");
+  EXPECT_EQ(ErrorOf("limits:\n  history_age: 999ms\n"),
+            "restate.yaml:2: history_age: \"999ms\" must be a time such as "
+            "90s, 30m or 24h, from 1s to 87600h");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: -1\n"),
             "restate.yaml:2: nodes: \"-1\" must be a whole number from 1 to "
             "100000000");
@@ -178,6 +189,15 @@ TEST(Complete, DefaultMounts) {
   EXPECT_EQ(on_disk->mounts[0].backend, BackendKind::kRocksDb);
   EXPECT_EQ(on_disk->mounts[1].at, Path().Child("tmp"));
   EXPECT_EQ(on_disk->mounts[1].backend, BackendKind::kMemory);
+}
+
+TEST(Complete, AHistoryOnDiskIsLargerThanOneInMemory) {
+  Config config;
+  EXPECT_EQ(Complete(config)->limits.history_bytes, size_t{64} << 20);
+  config.data_dir = "data";
+  EXPECT_EQ(Complete(config)->limits.history_bytes, size_t{4} << 30);
+  config.limits.history_bytes = 100'000;
+  EXPECT_EQ(Complete(config)->limits.history_bytes, 100'000u);
 }
 
 TEST(Complete, RefusesWhatCannotWork) {

@@ -35,6 +35,9 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
   options.max_queued_commits = config.limits.commit_queue_length;
   options.max_queued_bytes = config.limits.commit_queue_bytes;
   options.last_changes_bytes = config.limits.last_changes_bytes;
+  options.history.emplace();
+  options.history->bytes = config.limits.history_bytes;
+  options.history->age = config.limits.history_age;
 
   // With a data directory the store decides commits even if every mount is in
   // memory: revisions then go on after a restart.

@@ -94,5 +94,56 @@ TEST(DiskFormatTest, NumbersAreBigEndian) {
   EXPECT_EQ(DecodeUint32("abc"), std::nullopt);
 }
 
+TEST(DiskFormatTest, HistoryKeys) {
+  EXPECT_EQ(HistoryKey(300), std::string("\0\0\0\0\0\0\1\x2c", 8));
+  const std::string deep = Path::Parse("/deep")->key();
+  const std::string key = StopKey({300, 2, deep});
+  EXPECT_EQ(key, std::string("\0\0\0\0\0\0\1\x2c\1\0\0\0\2"
+                             "deep\0",
+                             18));
+  EXPECT_GT(key, HistoryKey(300));
+  EXPECT_LT(key, HistoryKey(301));
+
+  EXPECT_EQ(ParseHistoryKey(HistoryKey(300))->revision, 300);
+  EXPECT_FALSE(ParseHistoryKey(HistoryKey(300))->stop.has_value());
+  const std::optional<HistoryKeyParts> parts = ParseHistoryKey(key);
+  ASSERT_TRUE(parts.has_value() && parts->stop.has_value());
+  EXPECT_EQ(parts->revision, 300);
+  EXPECT_EQ(parts->stop->index, 2);
+  EXPECT_EQ(parts->stop->place, deep);
+  for (size_t size = 0; size < 13; ++size) {
+    if (size == 8) continue;
+    EXPECT_FALSE(ParseHistoryKey(key.substr(0, size)).has_value()) << size;
+  }
+  EXPECT_FALSE(ParseHistoryKey(std::string(8, '\xff')).has_value());
+}
+
+TEST(DiskFormatTest, Segments) {
+  HistorySegment segment;
+  segment.first = 1;
+  segment.last = 300;
+  segment.first_time = segment.last_time = absl::FromUnixSeconds(1);
+  segment.bytes = 4'194'304;
+  const std::string key = SegmentKey(300);
+  const std::string bytes = EncodeSegment(segment);
+  EXPECT_EQ(key, "segment:" + std::string("\0\0\0\0\0\0\1\x2c", 8));
+  EXPECT_EQ(bytes, std::string("\0\0\0\0\0\0\0\1"
+                               "\0\0\0\0\x3b\x9a\xca\0"
+                               "\0\0\0\0\x3b\x9a\xca\0"
+                               "\0\0\0\0\0\x40\0\0",
+                               32));
+  EXPECT_EQ(DecodeSegment(key, bytes), segment);
+  EXPECT_FALSE(DecodeSegment(key, bytes.substr(1)).has_value());
+  EXPECT_FALSE(DecodeSegment(SegmentKey(0), bytes).has_value())
+      << "it ends before it begins";
+  EXPECT_FALSE(DecodeSegment("segment:", bytes).has_value());
+}
+
+TEST(DiskFormatTest, Revisions) {
+  EXPECT_EQ(DecodeRevision(EncodeRevision(300)), 300);
+  EXPECT_FALSE(DecodeRevision("").has_value());
+  EXPECT_FALSE(DecodeRevision(std::string(8, '\xff')).has_value());
+}
+
 }  // namespace
 }  // namespace restate::disk_format

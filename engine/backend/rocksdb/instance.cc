@@ -13,7 +13,6 @@
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/error/error.h"
 #include "rocksdb/cache.h"
-#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 #include "rocksdb/write_batch.h"
 
@@ -160,14 +159,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   }
   std::vector<::rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const std::string& name : names) {
-    ::rocksdb::ColumnFamilyOptions family(database);
-    // Commits come in order: with one prefix for all of them, each finds its
-    // place in memory from the one before.
-    if (name == disk_format::kHistoryFamily) {
-      family.memtable_insert_with_hint_prefix_extractor.reset(
-          ::rocksdb::NewFixedPrefixTransform(1));
-    }
-    descriptors.emplace_back(name, family);
+    descriptors.emplace_back(name, ::rocksdb::ColumnFamilyOptions(database));
   }
   ::rocksdb::DB* db = nullptr;
   ::rocksdb::Status opened = ::rocksdb::DB::Open(database, directory_,
