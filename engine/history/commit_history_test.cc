@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -321,6 +322,46 @@ TEST_P(CommitHistoryTest, ReadersShareWhatTheFirstMade) {
   EXPECT_EQ(history_->RecordStop(1, {0, P("/")}), absl::OkStatus());
   EXPECT_NE(history_->Read(0, 1, 100)->commits[0], first);
   EXPECT_TRUE(first->stops.empty()) << "what was read stays";
+}
+
+// Readers never see a gap, whatever is appended and forgotten meanwhile.
+TEST_P(CommitHistoryTest, ReadersGoOnWhileCommitsComeAndGo) {
+  HistoryBounds bounds;
+  bounds.bytes = 60'000;
+  bounds.recent_bytes = 5'000;
+  Open(bounds);
+  constexpr Revision kLast = 3'000;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([this] {
+      Revision after = 0;
+      while (after < kLast) {
+        absl::StatusOr<History::Page> page =
+            history_->Read(after, kLast, 2'000);
+        if (!page.ok()) {
+          ASSERT_EQ(ErrorReason(page.status()), "HISTORY_COMPACTED");
+          after = history_->oldest();
+          continue;
+        }
+        for (const auto& past : page->commits) {
+          ASSERT_EQ(past->commit.revision, ++after);
+        }
+        ASSERT_EQ(page->through, after);
+        history_->StopsOf(after);
+      }
+    });
+  }
+  for (Revision r = 1; r <= kLast; ++r) {
+    Add({Simple(r, 100)});
+    ASSERT_EQ(history_->EnforceBounds(Second(r)), absl::OkStatus());
+    if (r % 10 == 0) {
+      ASSERT_EQ(history_->RecordStop(r - 5, {0, P("/a")}), absl::OkStatus());
+    }
+    if (r % 100 == 0) {
+      ASSERT_EQ(history_->Compact(r - 50), absl::OkStatus());
+    }
+  }
+  for (std::thread& reader : readers) reader.join();
 }
 
 class StoredHistoryTest : public CommitHistoryTest {};

@@ -90,6 +90,26 @@ class RocksDbDamageTest : public testing::Test {
         << status;
   }
 
+  // Writes to one of the families: tree is 1, meta 2, history 3.
+  void PutBehindItsBack(int family, const std::string& key,
+                        const std::string& value) {
+    std::vector<::rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name :
+         {"default", disk_format::kTreeFamily, disk_format::kMetaFamily,
+          disk_format::kHistoryFamily}) {
+      families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
+    }
+    std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+    ::rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(::rocksdb::DB::Open(::rocksdb::DBOptions(), directory_,
+                                    families, &handles, &db)
+                    .ok());
+    ASSERT_TRUE(
+        db->Put(::rocksdb::WriteOptions(), handles[family], key, value).ok());
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    delete db;
+  }
+
   std::string directory_;
   std::unique_ptr<RocksDbStore> store_;
   std::unique_ptr<Backend> mount_;
@@ -153,25 +173,8 @@ TEST_F(RocksDbDamageTest, ARecordThatDoesNotParseNamesItsPath) {
   Set("/a", "x", 1);
   Set("/users/~1x", "y", 2);
   Stop();
-  {
-    std::vector<::rocksdb::ColumnFamilyDescriptor> families;
-    for (const char* name :
-         {"default", disk_format::kTreeFamily, disk_format::kMetaFamily,
-          disk_format::kHistoryFamily}) {
-      families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
-    }
-    std::vector<::rocksdb::ColumnFamilyHandle*> handles;
-    ::rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(::rocksdb::DB::Open(::rocksdb::DBOptions(), directory_,
-                                    families, &handles, &db)
-                    .ok());
-    ASSERT_TRUE(db->Put(::rocksdb::WriteOptions(), handles[1],
-                        disk_format::TreeKey(1, P("/users/~1x").key()),
-                        "\x07not a leaf")
-                    .ok());
-    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
-    delete db;
-  }
+  PutBehindItsBack(1, disk_format::TreeKey(1, P("/users/~1x").key()),
+                   "\x07not a leaf");
   ASSERT_EQ(Open(), absl::OkStatus());
   EXPECT_EQ(Read("/a")->tree, Tree(Value::String("x")));
   const absl::Status status = Read("/users").status();
@@ -180,6 +183,26 @@ TEST_F(RocksDbDamageTest, ARecordThatDoesNotParseNamesItsPath) {
   EXPECT_NE(status.message().find("unknown format 7"),
             absl::string_view::npos)
       << status;
+}
+
+TEST_F(RocksDbDamageTest, HistoryThatIsUnreadableIsDataLoss) {
+  Set("/a", "x", 1);
+  const auto read = [this] {
+    return store_->history()->Read(
+        0, 100, [](const HistoryLog::Record&) { return true; });
+  };
+  Stop();
+  PutBehindItsBack(3, disk_format::HistoryKey(1) + "?", "");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ExpectDataLoss(read());
+  Stop();
+  PutBehindItsBack(2, disk_format::SegmentKey(1), "short");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ExpectDataLoss(store_->history()->ReadOutline().status());
+  Stop();
+  PutBehindItsBack(2, std::string(disk_format::kForgottenKey), "short");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ExpectDataLoss(store_->history()->ReadOutline().status());
 }
 
 }  // namespace

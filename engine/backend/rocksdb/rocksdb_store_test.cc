@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "engine/backend/history_log.h"
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
@@ -262,6 +264,95 @@ TEST_F(RocksDbStoreTest, RefusesANewerFormat) {
   EXPECT_EQ(ErrorReason(status), "MOUNT_UNAVAILABLE");
   EXPECT_NE(status.message().find("has format 2"), absl::string_view::npos)
       << status;
+}
+
+// "5 first", "5 stopped 2 at /a": what the history has in (after, through].
+std::vector<std::string> HistoryOf(const RocksDbStore& store, Revision after,
+                                   Revision through, size_t at_most = 100) {
+  std::vector<std::string> lines;
+  absl::Status status = store.history()->Read(
+      after, through, [&](const HistoryLog::Record& record) {
+        std::string line = std::to_string(record.revision);
+        if (record.stop.has_value()) {
+          line += " stopped " + std::to_string(record.stop->index) + " at " +
+                  Path::FromKey(std::string(record.stop->place)).ToText();
+        } else {
+          line += " " + std::string(record.bytes);
+        }
+        lines.push_back(line);
+        return lines.size() < at_most;
+      });
+  EXPECT_EQ(status, absl::OkStatus());
+  return lines;
+}
+
+using Lines = std::vector<std::string>;
+
+TEST_F(RocksDbStoreTest, HistoryIsWrittenWithTheBatch) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(HistoryOf(*store_, 0, 100), Lines());
+  auto outline = store_->history()->ReadOutline();
+  ASSERT_TRUE(outline.ok());
+  EXPECT_FALSE(outline->forgotten_through.has_value());
+  EXPECT_TRUE(outline->segments.empty());
+
+  CommitBatch batch{7, 100, {}};
+  batch.history.commits = {{5, "five"}, {6, "six"}, {7, "seven"}};
+  HistorySegment segment;
+  segment.first = 5;
+  segment.last = 7;
+  segment.first_time = absl::FromUnixSeconds(1);
+  segment.last_time = absl::FromUnixSeconds(3);
+  segment.bytes = 36;
+  batch.history.segment = segment;
+  batch.durable = false;
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  HistoryChanges stops;
+  const Path a = P("/a");
+  const Path root;
+  stops.stops = {{6, 300, root.key()}, {6, 2, a.key()}, {6, 2, root.key()}};
+  ASSERT_EQ(store_->WriteHistory(stops), absl::OkStatus());
+
+  // Without Close, and without an fsync.
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(store_->state().last_committed, 7);
+  EXPECT_EQ(HistoryOf(*store_, 0, 100),
+            Lines({"5 five", "6 six", "6 stopped 2 at /", "6 stopped 2 at /a",
+                   "6 stopped 300 at /", "7 seven"}));
+  EXPECT_EQ(HistoryOf(*store_, 5, 6).size(), 4u);
+  EXPECT_EQ(HistoryOf(*store_, 4, 7, 1), Lines({"5 five"}));
+  EXPECT_EQ(HistoryOf(*store_, 7, 7), Lines());
+  outline = store_->history()->ReadOutline();
+  ASSERT_TRUE(outline.ok());
+  EXPECT_EQ(outline->segments, std::vector<HistorySegment>({segment}));
+}
+
+TEST_F(RocksDbStoreTest, ForgettingTakesCommitsStopsAndSegments) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  for (Revision r = 1; r <= 4; ++r) {
+    CommitBatch batch{r, 100, {}};
+    batch.history.commits = {{r, "x"}};
+    HistorySegment segment;
+    segment.first = segment.last = r;
+    segment.first_time = segment.last_time = absl::FromUnixSeconds(r);
+    segment.bytes = 9;
+    batch.history.segment = segment;
+    batch.history.stops = {{r, 0, ""}};
+    ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  }
+  HistoryChanges forget;
+  forget.forget_through = 3;
+  ASSERT_EQ(store_->WriteHistory(forget), absl::OkStatus());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(HistoryOf(*store_, 0, 100), Lines({"4 x", "4 stopped 0 at /"}));
+    auto outline = store_->history()->ReadOutline();
+    ASSERT_TRUE(outline.ok());
+    EXPECT_EQ(outline->forgotten_through, 3);
+    ASSERT_EQ(outline->segments.size(), 1u);
+    EXPECT_EQ(outline->segments[0].last, 4);
+    ASSERT_EQ(store_->Close(4), absl::OkStatus());
+    ASSERT_EQ(Open(), absl::OkStatus());
+  }
 }
 
 }  // namespace
