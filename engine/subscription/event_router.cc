@@ -35,9 +35,10 @@ void EventRouter::OnPublished(absl::Span<const SequencedCommit> commits) {
       RouteCommit(commit, index_, this);
     }
     for (Receiver* receiver : touched_) receiver->Flush();
-    touched_.clear();
   }
   routed_->store(commits.back().revision, std::memory_order_release);
+  for (Receiver* receiver : touched_) receiver->AllRouted();
+  touched_.clear();
 }
 
 void EventRouter::BeginOperation(const SequencedCommit& commit,

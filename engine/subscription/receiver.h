@@ -85,6 +85,8 @@ class Receiver final : public GateWaiter,
   bool StageLost(Subscription* subscription, Revision revision);
   // Queues what was staged, commit by commit, and wakes the consumer.
   void Flush();
+  // Everything of the batch is in the queues: who reads the history may go on.
+  void AllRouted();
 
   // ---- Anybody.
 

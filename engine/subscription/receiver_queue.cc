@@ -62,7 +62,10 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
       progress.mode = Mode::kReplaying;
       progress.replay_from = after->position;
       progress.told = after->position;
-      progress.missed_through = std::max(published, after->position.revision);
+      // All that is published is routed at this moment.
+      progress.missed_through =
+          std::max(parts_.routed->load(std::memory_order_acquire),
+                   after->position.revision);
       progress.announces_synced = true;
       replaying_.push_back(subscription.get());
       poked_ = true;
@@ -367,6 +370,17 @@ void Receiver::ReleaseDue(absl::Time now) {
     }
     if (due.empty()) return;
     UnparkLocked(due);
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
+void Receiver::AllRouted() {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    if (replaying_.empty()) return;
+    poked_ = true;
     wake = WakeLocked();
   }
   Call(wake);

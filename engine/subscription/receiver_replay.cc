@@ -154,14 +154,15 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
   }
   if (members.empty()) return false;
   const History& history = parts_.sequencer->history();
-  const Revision published =
-      parts_.sequencer->publication().Newest()->revision();
+  // Not what is published but not routed yet: whether anybody intercepts it is
+  // known only then.
+  const Revision routed = parts_.routed->load(std::memory_order_acquire);
   Revision after = WholeBefore(members.front().from);
   for (const ReplaySink::Member& member : members) {
     after = std::min(after, WholeBefore(member.from));
   }
   absl::StatusOr<History::Page> page =
-      history.Read(after, std::max(after, published), kPageBytes);
+      history.Read(after, std::max(after, routed), kPageBytes);
   if (!page.ok()) {
     const Revision oldest = history.oldest();
     std::vector<Subscription*> failed;
@@ -180,6 +181,7 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
   }
   replayed_ = sink.TakeEntries();
 
+  bool progressed = page->through > after;
   MutexLock lock(&mutex_);
   for (const ReplaySink::Member& member : members) {
     SubscriptionProgress& progress = member.subscription->progress();
@@ -191,6 +193,7 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
     // Nothing was missed behind what was just read: from here on the sequencer
     // queues again, but for what it is about to route and was read already.
     if (progress.missed_through > page->through) continue;
+    progressed = true;
     progress.mode = Mode::kLive;
     progress.skip_through = std::max(progress.skip_through, through);
     replaying_.erase(std::remove(replaying_.begin(), replaying_.end(),
@@ -202,7 +205,8 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
                                      .revision = through});
     }
   }
-  return true;
+  // Else the router pokes, once it has routed what was missed.
+  return progressed;
 }
 
 void Receiver::HistoryFailed(absl::Span<Subscription* const> members,
