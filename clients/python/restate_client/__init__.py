@@ -1,0 +1,64 @@
+"""A client of restate: a reactive state tree that programs share.
+
+    from restate_client import ControllerSync
+
+    with ControllerSync("localhost:7420") as controller:
+        controller.subscribe("/users", lambda event: print(event.new_value))
+        controller.set_state("/users/1", {"name": "Alice"})
+
+See README.md.
+"""
+
+from restate_client.async_controller import ControllerAsync
+from restate_client.errors import RestateError
+from restate_client.events import Gap, Kind, Origin, Reset, StateEvent
+from restate_client.options import EventValues, Mode, Overflow, Scope, View
+from restate_client.paths import ROOT_PATH, escape, unescape
+from restate_client.requests import (
+    delete_operation,
+    equals,
+    exists,
+    ping_operation,
+    set_operation,
+    unchanged_since,
+)
+from restate_client.results import (
+    Child,
+    CommitResult,
+    OperationResult,
+    Snapshot,
+    WriteResult,
+)
+from restate_client.sync_controller import ControllerSync
+from restate_client.values import ABSENT
+
+__all__ = [
+    "ABSENT",
+    "Child",
+    "CommitResult",
+    "ControllerAsync",
+    "ControllerSync",
+    "EventValues",
+    "Gap",
+    "Kind",
+    "Mode",
+    "OperationResult",
+    "Origin",
+    "Overflow",
+    "ROOT_PATH",
+    "Reset",
+    "RestateError",
+    "Scope",
+    "Snapshot",
+    "StateEvent",
+    "View",
+    "WriteResult",
+    "delete_operation",
+    "equals",
+    "escape",
+    "exists",
+    "ping_operation",
+    "set_operation",
+    "unchanged_since",
+    "unescape",
+]

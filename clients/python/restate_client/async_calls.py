@@ -1,0 +1,56 @@
+"""Unary calls of grpc.aio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from restate_client import errors, retry
+from restate_client.errors import RestateError
+
+
+class AsyncCalls:
+    """Makes calls, and makes them again where that is safe."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    async def call(
+        self,
+        method: Any,
+        request: Any,
+        may_repeat: Callable[[RestateError], bool] = retry.may_repeat,
+    ) -> Any:
+        """Returns an answer. Raises RestateError; DEADLINE_EXCEEDED at last."""
+        deadline = time.monotonic() + self._timeout
+        attempt = 0
+        while True:
+            try:
+                return await self.once(
+                    method, request, deadline - time.monotonic()
+                )
+            except RestateError as error:
+                pause = retry.pause(attempt)
+                if not may_repeat(error) or time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def once(
+        self,
+        method: Any,
+        request: Any,
+        timeout: float,
+        wait_for_ready: bool = True,
+    ) -> Any:
+        """The same, once. Waits for a connection too, if asked to."""
+        try:
+            return await method(
+                request, timeout=timeout, wait_for_ready=wait_for_ready
+            )
+        except grpc.RpcError as error:
+            raise errors.from_rpc_error(error) from None

@@ -1,0 +1,316 @@
+"""The client for programs with threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Optional, Union, Unpack
+
+import grpc
+
+from restate_client import channels, paths, requests, results, retry, values
+from restate_client.backend import Backend
+from restate_client.errors import RestateError
+from restate_client.options import (
+    SetOptions,
+    SubscribeOptions,
+    View,
+    WriteOptions,
+)
+from restate_client.paths import PathLike
+from restate_client.results import Child, CommitResult, Snapshot, WriteResult
+from restate_client.session_state import Callback
+from restate_client.sync_calls import SyncCalls
+from restate_client.sync_session import SyncSession
+from restate_client.values import ABSENT
+from restate_client.wire import state_service_pb2 as pb
+from restate_client.wire.event_service_pb2_grpc import EventServiceStub
+from restate_client.wire.state_service_pb2_grpc import StateServiceStub
+
+
+class ControllerSync:
+    """Reads, writes, and listens to a restate server.
+
+    Callbacks run one at a time, in the order of the events, in one thread of
+    the controller's. A write returns when this controller's callbacks for it
+    have run. Inside a callback a write returns when it is committed, and its
+    callbacks run after the present one.
+
+    Paths are text or PurePosixPath. All methods raise RestateError. They are
+    thread-safe. A program that forks makes its controllers afterwards.
+    """
+
+    def __init__(
+        self,
+        address: str = "localhost:7420",
+        *,
+        credentials: Optional[grpc.ChannelCredentials] = None,
+        timeout: float = 30.0,
+        on_session_lost: Optional[Callable[[ControllerSync], Any]] = None,
+    ) -> None:
+        """Connects at the first call.
+
+        Args:
+          address: HOST:PORT of the server.
+          credentials: for TLS; without them the connection is not encrypted.
+          timeout: seconds for a call, with all its attempts and pauses.
+          on_session_lost: called, like a callback, when the server had lost the
+            session and another is there: what was written with `present` is
+            gone, and may be written again.
+        """
+        if credentials is None:
+            self._channel = grpc.insecure_channel(address, channels.OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(
+                address, credentials, channels.OPTIONS
+            )
+        self._calls = SyncCalls(timeout)
+        self._state = StateServiceStub(self._channel)
+        self._events = EventServiceStub(self._channel)
+        self._session = SyncSession(
+            self._events, self._calls, timeout, self, on_session_lost
+        )
+        self.backend = Backend(self)
+
+    def close(self) -> None:
+        """Ends the session. Callbacks that have not begun are not called."""
+        self._session.close()
+        self._channel.close()
+
+    def __enter__(self) -> ControllerSync:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    # Reading.
+
+    def get_state(
+        self,
+        path: PathLike,
+        default: Any = None,
+        write_default: bool = False,
+        *,
+        view: Union[View, str] = View.ALL,
+        depth: int = 0,
+        min_revision: int = 0,
+    ) -> Any:
+        """Returns what the path reads as, or the default where nothing is.
+
+        Args:
+          default: ABSENT tells nothing from None.
+          write_default: writes the default where nothing is; returns what is
+            there then.
+          view: which part of the node.
+          depth: levels below the path; 0 is all of them.
+          min_revision: waits until the server has published it.
+        """
+        request = requests.get_state(path, view, depth, min_revision)
+        response = self._calls.call(self._state.GetState, request)
+        value = values.from_wire(response.value)
+        if value is not ABSENT:
+            return value
+        if write_default:
+            return self.set_state(path, default, mode="if_absent").value
+        return default
+
+    def batch_get_state(
+        self,
+        paths: Iterable[PathLike],
+        default: Any = None,
+        *,
+        view: Union[View, str] = View.ALL,
+    ) -> Snapshot:
+        """Returns what several paths read as at one revision."""
+        request = requests.batch_get_state(paths, view)
+        response = self._calls.call(self._state.BatchGetState, request)
+        return results.snapshot(response, default)
+
+    def list_children(self, path: PathLike) -> Iterator[Child]:
+        """Yields the children of a path by name, all at one revision."""
+        token = ""
+        while True:
+            request = requests.list_children(path, token)
+            page = self._calls.call(self._state.ListChildren, request)
+            yield from map(results.child, page.children)
+            token = page.next_page_token
+            if not token:
+                return
+
+    # Writing.
+
+    def set_state(
+        self,
+        path: PathLike,
+        value: Any,
+        eq_func: Optional[Callable[[Any, Any], bool]] = None,
+        payload: Any = None,
+        *,
+        present: bool = False,
+        **options: Unpack[SetOptions],
+    ) -> WriteResult:
+        """Writes a path, if that changes anything, and tells those who listen.
+
+        Args:
+          eq_func: called with the value there (None where nothing is) and the
+            new one; nothing is written if it returns true. If somebody else
+            writes in between, it is asked again.
+          payload: delivered with the events.
+          present: the path is deleted when this controller's session is over.
+        """
+        session_id = self._session.session_id() if present else ""
+        request = requests.set_state(
+            path, value, payload, session_id, **options
+        )
+        if eq_func is None:
+            return self._write(self._state.SetState, request)
+        return self._compare_and_set(request, value, eq_func)
+
+    def delete_state(
+        self,
+        path: PathLike,
+        payload: Any = None,
+        *,
+        skip_notify: bool = False,
+        **options: Unpack[WriteOptions],
+    ) -> WriteResult:
+        """Deletes a path and everything below it."""
+        request = requests.delete_state(path, payload, skip_notify, **options)
+        return self._write(self._state.DeleteState, request)
+
+    def ping(
+        self,
+        path: PathLike,
+        payload: Any = None,
+        **options: Unpack[WriteOptions],
+    ) -> WriteResult:
+        """Tells those who listen, without writing."""
+        return self._write(
+            self._state.Ping, requests.ping(path, payload, **options)
+        )
+
+    def commit(
+        self,
+        operations: Iterable[requests.Operation],
+        preconditions: Iterable[requests.Precondition] = (),
+        *,
+        epoch: str = "",
+        relaxed: bool = False,
+    ) -> CommitResult:
+        """Does all of it under one revision, or nothing.
+
+        Make operations with set_operation, delete_operation and ping_operation,
+        and preconditions with unchanged_since, exists and equals.
+        """
+        request = requests.commit(operations, preconditions, epoch, relaxed)
+        response = self._calls.call(
+            self._state.Commit, request, retry.may_repeat_write
+        )
+        result = results.commit_result(response)
+        self._wait_told(result)
+        return result
+
+    # Listening.
+
+    def subscribe(
+        self,
+        path: PathLike,
+        callback: Callback,
+        **options: Unpack[SubscribeOptions],
+    ) -> str:
+        """Calls a function for every change at the path and below.
+
+        A segment "*" stands for any one name. Subscribing the same function to
+        the same path again replaces the subscription. Returns the id of the
+        callback.
+        """
+        return self._session.subscribe(callback, paths.to_text(path), **options)
+
+    def unsubscribe(self, path: PathLike, callback: Callback) -> None:
+        """Ends what `subscribe` began. NOT_FOUND if there is nothing to end."""
+        self._session.unsubscribe(callback, paths.to_text(path))
+
+    def register_callback(
+        self,
+        callback: Callback,
+        force_id: Optional[str] = None,
+        replace: bool = False,
+    ) -> str:
+        """Gives a function an id to subscribe it by, and returns that.
+
+        With `replace` it takes over an id that is there, and its subscriptions;
+        otherwise that is ALREADY_EXISTS.
+        """
+        return self._session.register(callback, force_id, replace)
+
+    def unregister_callback(self, callback_id: str) -> None:
+        """Forgets a callback, and ends its subscriptions.
+
+        NOT_FOUND if there is none.
+        """
+        self._session.unregister(callback_id)
+
+    def subscribe_by_id(
+        self,
+        path: PathLike,
+        callback_id: str,
+        ignore_missing: bool = False,
+        **options: Unpack[SubscribeOptions],
+    ) -> None:
+        """Subscribes a registered callback.
+
+        NOT_FOUND if there is none; with `ignore_missing` nothing happens then.
+        """
+        if ignore_missing and not self._session.has_callback(callback_id):
+            return
+        self._session.subscribe_by_id(
+            callback_id, paths.to_text(path), **options
+        )
+
+    def unsubscribe_by_id(self, path: PathLike, callback_id: str) -> None:
+        """Ends a callback's subscription. NOT_FOUND if there is none."""
+        self._session.unsubscribe_by_id(callback_id, paths.to_text(path))
+
+    def wait_for_callbacks(self) -> None:
+        """Returns when callbacks have run for everything committed before."""
+        request = requests.get_state("/", View.OWN_VALUE)
+        response = self._calls.call(self._state.GetState, request)
+        self._session.wait_told(response.revision, response.epoch)
+
+    # Steps.
+
+    def _write(self, method: Any, request: Any) -> WriteResult:
+        response = self._calls.call(method, request, retry.may_repeat_write)
+        result = results.write_result(response)
+        self._wait_told(result)
+        return result
+
+    def _compare_and_set(
+        self,
+        request: pb.SetStateRequest,
+        value: Any,
+        eq_func: Callable[[Any, Any], bool],
+    ) -> WriteResult:
+        read_request = requests.read_to_compare(request)
+        while True:
+            read = self._calls.call(self._state.GetState, read_request)
+            old = values.or_default(values.from_wire(read.value), None)
+            if eq_func(old, value):
+                return results.unwritten(read)
+            try:
+                return self._write(
+                    self._state.SetState,
+                    requests.compare_and_set(request, read),
+                )
+            except RestateError as error:
+                if not retry.was_overtaken(error):
+                    raise
+
+    def _wait_told(self, result: Union[WriteResult, CommitResult]) -> None:
+        if result.changed:
+            self._session.wait_told(result.revision, result.epoch)

@@ -1,0 +1,1 @@
+"""google.rpc, for machines without googleapis-common-protos."""
