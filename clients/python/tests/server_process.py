@@ -1,0 +1,63 @@
+"""The real server, as a child process."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+
+class ServerProcess:
+    """restated on a port of 127.0.0.1 that it keeps over restarts.
+
+    Args:
+      data_dir: where it keeps its data; None: nowhere, all in memory.
+    """
+
+    def __init__(self, data_dir=None):
+        self._arguments = ["--data-dir", data_dir] if data_dir else []
+        self._process = None
+        self.address = "127.0.0.1:0"
+        self.start()
+
+    def start(self):
+        """Starts it, on the same port and data as before."""
+        self._process = subprocess.Popen(
+            [
+                os.environ["RESTATED"],
+                "--listen",
+                self.address,
+                *self._arguments,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = self._process.stdout.readline()
+        if not line.startswith("listening grpc="):
+            raise RuntimeError(f"restated did not start: {line!r}")
+        self.address = line.split("grpc=")[1].split()[0]
+
+    def kill(self):
+        """SIGKILL, and waits until it is gone."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
+
+
+class ServerTest(unittest.TestCase):
+    """A case with a server of its own, all in memory unless `durable`."""
+
+    durable = False
+
+    def setUp(self):
+        data_dir = None
+        if self.durable:
+            directory = tempfile.TemporaryDirectory(
+                dir=os.environ.get("TEST_TMPDIR")
+            )
+            self.addCleanup(directory.cleanup)
+            data_dir = directory.name
+        self.server = ServerProcess(data_dir)
+        self.addCleanup(self.server.kill)
