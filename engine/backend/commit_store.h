@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,21 @@
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/history_log.h"
+#include "engine/path/path.h"
 
 namespace restate {
+
+// A path that is bound to a session.
+struct Lease {
+  Path path;
+  std::string session_id;
+};
+
+// A lease that begins or, without a session, ends.
+struct LeaseChange {
+  Path path;
+  std::optional<std::string> session_id;
+};
 
 // What the store knows of the past when it is opened.
 struct CommitStoreState {
@@ -24,6 +38,8 @@ struct CommitStoreState {
   Revision reserved = 0;
   // Whether there was a store to open, rather than one made just now.
   bool existed = false;
+  // In path order.
+  std::vector<Lease> leases;
 };
 
 // The writes of one batch to one of the store's own trees.
@@ -41,6 +57,7 @@ struct CommitBatch {
   Revision reserved = 0;
   std::vector<MountWrites> mounts;
   HistoryChanges history;
+  std::vector<LeaseChange> leases;
   // Whether to wait until the batch is on the disk. Otherwise a power cut may
   // lose it, but none that came before, and no later durable batch without it.
   bool durable = true;

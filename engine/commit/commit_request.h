@@ -82,8 +82,17 @@ struct Equals {
 };
 using Precondition = std::variant<UnchangedSince, Exists, Equals>;
 
+// The end of leases, instead of a client's operations: what they are on is
+// deleted, with origin EXPIRED.
+struct LeaseExpiry {
+  // Of this session; nothing means of all.
+  std::optional<std::string> session_id;
+};
+
 // A transaction: all or nothing, one revision.
 struct CommitRequest {
+  // If set, the operations are made from it when the commit is sequenced.
+  std::optional<LeaseExpiry> expiry;
   std::vector<Precondition> preconditions;
   std::vector<Operation> operations;
   // Answer before the fsync.

@@ -95,6 +95,9 @@ absl::Status Sequencer::Initialize() {
       CommitHistory::Open(BoundsOf(options_), options_.commit_store.get());
   if (!history.ok()) return history.status();
   history_ = *std::move(history);
+  leases_.emplace(options_.commit_store == nullptr
+                      ? std::vector<Lease>()
+                      : options_.commit_store->state().leases);
   bool resets_volatile_mounts = false;
   if (options_.commit_store == nullptr) {
     epoch_ = NewEpoch();
@@ -251,6 +254,10 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
     Decide(batch);
     return;
   }
+  if (absl::Status status = StoreLeases(); !status.ok()) {
+    Recover(batch);
+    return;
+  }
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));
   }
@@ -262,6 +269,10 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
   batch.answers.reserve(commits.size());
   for (QueuedCommit& commit : commits) {
     const Revision revision = last_given_ + 1;
+    if (absl::Status status = Prepare(&commit.request); !status.ok()) {
+      batch.answers.push_back({std::move(commit.done), std::move(status)});
+      continue;
+    }
     Overlay::Savepoint savepoint = batch.overlay->Save();
     absl::StatusOr<Execution> execution = Execute(
         commit.request,
@@ -283,10 +294,13 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
         last_changes_->RecordOwnValue(path, revision);
       }
       batch.sequenced.push_back(SequencedCommit{
-          revision, options_.clock->Now(), CommitOrigin::kClient,
+          revision, options_.clock->Now(),
+          commit.request.expiry.has_value() ? CommitOrigin::kExpired
+                                            : CommitOrigin::kClient,
           std::move(execution->effects)});
     }
     result.revision = last_given_;
+    leases_->Stage(commit.request, result);
     if (commit.request.relaxed) {
       publication_->GiveOut(last_given_);
       commit.done(std::move(result));
@@ -295,6 +309,43 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     }
   }
   publication_->GiveOut(last_given_);
+}
+
+absl::Status Sequencer::Prepare(CommitRequest* request) const {
+  if (request->expiry.has_value()) {
+    for (const Path& path : leases_->PathsOf(request->expiry->session_id)) {
+      request->operations.push_back(DeleteOperation{.path = path});
+    }
+    return absl::OkStatus();
+  }
+  for (const Operation& operation : request->operations) {
+    const auto* set = std::get_if<SetOperation>(&operation);
+    if (set == nullptr || set->session_id.empty()) continue;
+    absl::Status status =
+        options_.check_session != nullptr
+            ? options_.check_session(set->session_id)
+            : MakeError(Reason::kSessionLost, "there are no sessions");
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sequencer::StoreLeases() {
+  if (!leases_->HasStaged()) return absl::OkStatus();
+  if (options_.commit_store != nullptr) {
+    CommitBatch batch;
+    batch.last_committed = last_committed_;
+    batch.reserved = reserved_;
+    batch.leases = leases_->Staged();
+    batch.durable = std::any_of(batch.leases.begin(), batch.leases.end(),
+                                [this](const LeaseChange& change) {
+                                  return IsInCommitStore(change.path);
+                                });
+    absl::Status status = options_.commit_store->Commit(batch);
+    if (!status.ok()) return status;
+  }
+  leases_->PublishStaged();
+  return absl::OkStatus();
 }
 
 absl::Status Sequencer::CanStore(const Write& write) const {
@@ -343,6 +394,7 @@ void Sequencer::Decide(Batch& batch) {
   if (!split.ok()) {
     // Nothing has been written. The revisions are spent, and published, so that
     // the marks of last changes do not lie in the future.
+    leases_->DropStaged();
     PublishState(last_given_);
     for (Batch::Answer& answer : batch.answers) answer.done(split.status());
     return;
@@ -360,6 +412,7 @@ void Sequencer::Decide(Batch& batch) {
     decision.mounts.push_back(MountWrites{*id, std::move(batch.writes[i])});
   }
   decision.history = history_->Prepare(*batch.group);
+  decision.leases = leases_->Staged();
   if (options_.commit_store != nullptr) {
     // A ping is as durable as what it is about.
     decision.durable =
@@ -422,6 +475,7 @@ void Sequencer::RememberLeaves(const Batch& batch) {
 
 void Sequencer::Publish(Batch& batch) {
   RememberLeaves(batch);
+  leases_->PublishStaged();
   history_->Append(batch.group);
   PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {
@@ -473,6 +527,7 @@ void Sequencer::Recover(Batch& batch) {
   reserved_ = found.reserved;
   SetHealth(absl::OkStatus());
   last_committed_ = found.last_committed;
+  leases_->Reload(found.leases);
   const bool survived =
       batch.group != nullptr &&
       found.last_committed >= batch.group->back().revision;

@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_COMMIT_SEQUENCER_H_
 #define RESTATE_ENGINE_COMMIT_SEQUENCER_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "engine/commit/publication.h"
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
+#include "engine/lease/lease_table.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -57,6 +59,9 @@ struct SequencerOptions {
   std::optional<HistoryBounds> history;
   // Bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes = size_t{1} << 20;
+  // OK, or NOT_FOUND / SESSION_LOST: asked on the sequencer's thread, when a
+  // path is bound to a session. Without it nothing can be bound.
+  std::function<absl::Status(const std::string&)> check_session;
   // At most this many commits share one fsync.
   size_t max_batch_commits = 4'096;
 };
@@ -98,6 +103,8 @@ class Sequencer {
   // The commits of the past: everything up to the published revision, and
   // nothing after it.
   History& history() { return *history_; }
+  // Which paths are bound to sessions; Find is for anybody.
+  const LeaseTable& leases() const { return *leases_; }
   // The same for readers that may outlive the sequencer.
   std::shared_ptr<const History> shared_history() const { return history_; }
 
@@ -140,6 +147,10 @@ class Sequencer {
   absl::Status CanStore(const Write& write) const;
   // Whether what is at `path` is kept by the commit store.
   bool IsInCommitStore(const Path& path) const;
+  // Step 3 of a batch that does nothing but begin or end leases.
+  absl::Status StoreLeases();
+  // The operations of a commit that ends leases; whether sessions are there.
+  absl::Status Prepare(CommitRequest* request) const;
   absl::Status EnsureReserved(size_t revisions);
   void ApplyToOtherMounts(Batch& batch);
   void Publish(Batch& batch);
@@ -163,6 +174,7 @@ class Sequencer {
   // Used only with a commit store: memory is quick to read.
   LeafCache leaf_cache_;
   std::shared_ptr<CommitHistory> history_;
+  std::optional<LeaseTable> leases_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 

@@ -349,6 +349,7 @@ TEST_F(SequencerHistoryTest, BoundsAreKeptWhileItRuns) {
 TEST_F(SequencerHistoryTest, AReaderMayOutliveTheSequencer) {
   Start();
   ASSERT_TRUE(Set("/a", Value::Int(1)).ok());
+  Settle();
   std::shared_ptr<const History> history = sequencer_->shared_history();
   listener_.sequencer = nullptr;
   sequencer_.reset();

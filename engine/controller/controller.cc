@@ -13,8 +13,9 @@
 namespace restate {
 namespace {
 
-// How often the history is held to its age.
-constexpr absl::Duration kHistoryCheckInterval = absl::Seconds(10);
+// How often the history is held to its age, and what could not be expired is
+// tried again.
+constexpr absl::Duration kCheckInterval = absl::Seconds(5);
 
 }  // namespace
 
@@ -26,6 +27,10 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->hub_ = std::make_unique<SubscriptionHub>(options.interceptions,
                                                        options.clock);
   options.listener = controller->hub_->listener();
+  // Asked only for requests that were let in, when there are sessions.
+  options.check_session = [raw = controller.get()](const std::string& id) {
+    return raw->sessions_->Check(id);
+  };
   const SessionLimits session_limits = options.sessions;
   absl::StatusOr<std::unique_ptr<Sequencer>> sequencer =
       Sequencer::Start(std::move(options));
@@ -33,8 +38,34 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->sequencer_ = *std::move(sequencer);
   controller->hub_->Start(controller->sequencer_);
   controller->sessions_ = std::make_unique<SessionTable>(
-      session_limits, controller->hub_.get(), [](const std::string&) {});
+      session_limits, controller->hub_.get(),
+      [raw = controller.get()](const std::string& session_id) {
+        raw->ExpireLeases(session_id);
+      });
+  // Sessions did not outlive the last run, and neither does what was bound to
+  // them.
+  std::promise<absl::Status> expired;
+  CommitRequest expiry;
+  expiry.expiry = LeaseExpiry();
+  controller->Commit(std::move(expiry), [&](absl::StatusOr<CommitResult> done) {
+    expired.set_value(done.status());
+  });
+  absl::Status status = expired.get_future().get();
+  if (!status.ok()) return status;
   return controller;
+}
+
+void Controller::ExpireLeases(const std::string& session_id) {
+  CommitRequest request;
+  request.expiry = LeaseExpiry{session_id};
+  Commit(std::move(request),
+         [this, session_id](absl::StatusOr<CommitResult> done) {
+           if (done.ok()) return;
+           // The store is down, or the queue is full: Tick tries again. A stop
+           // leaves it to the next start.
+           MutexLock lock(&expiry_mutex_);
+           unexpired_.push_back(session_id);
+         });
 }
 
 Controller::~Controller() {
@@ -99,8 +130,14 @@ absl::Status Controller::Compact(Revision through) {
 void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);
-  if (now < next_history_check_) return;
-  next_history_check_ = now + kHistoryCheckInterval;
+  if (now < next_check_) return;
+  next_check_ = now + kCheckInterval;
+  std::vector<std::string> unexpired;
+  {
+    MutexLock lock(&expiry_mutex_);
+    unexpired.swap(unexpired_);
+  }
+  for (const std::string& session_id : unexpired) ExpireLeases(session_id);
   // The next batch tells if the store has failed.
   sequencer_
       ->AtBoundary([sequencer = sequencer_.get(), now] {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "engine/subscription/event_stream.h"
 #include "engine/subscription/subscription_hub.h"
 #include "engine/subscription/subscription_spec.h"
+#include "engine/sync/mutex.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -83,6 +85,11 @@ class Controller {
   absl::StatusOr<std::unique_ptr<EventStream>> Subscribe(
       SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready);
 
+  // The session that a path is bound to (presence).
+  std::optional<std::string> LeaseOf(const Path& path) const {
+    return sequencer_->leases().Find(path);
+  }
+
   // Sessions, their callbacks and presence.
   SessionTable& sessions() { return *sessions_; }
 
@@ -136,14 +143,21 @@ class Controller {
  private:
   Controller() = default;
 
+  // Deletes what is bound to a session that is over.
+  void ExpireLeases(const std::string& session_id);
+
   // Tells this process's ack tokens from those of others.
   std::string issuer_;
   const Clock* clock_ = nullptr;
   std::shared_ptr<Sequencer> sequencer_;
   std::unique_ptr<SubscriptionHub> hub_;
   std::unique_ptr<SessionTable> sessions_;
-  // Tick's: when the history's age is looked at again.
-  absl::Time next_history_check_ = absl::InfinitePast();
+  // Tick's: when it looks again at what is not urgent.
+  absl::Time next_check_ = absl::InfinitePast();
+
+  Mutex expiry_mutex_;
+  // Sessions that are over, whose leases are not.
+  std::vector<std::string> unexpired_ ABSL_GUARDED_BY(expiry_mutex_);
 };
 
 }  // namespace restate

@@ -618,6 +618,41 @@ TEST_F(SessionTest, OneWhoseQueueIsFullEndsWithoutTheOthers) {
   EXPECT_EQ(controller_->ListSubscriptions("s", 0, 10).size(), 1u);
 }
 
+TEST_F(SessionTest, WhatIsBoundToASessionGoesWithIt) {
+  OpenedSession session = Open("s");
+  auto watcher = Subscribe(Spec({"/online/*"}));
+  SetOperation here = SetOf("/online/alice", I(1));
+  here.session_id = "s";
+  Do({here});
+  EXPECT_EQ(controller_->LeaseOf(P("/online/alice")), "s");
+  // What others write below goes with it; what they write at the path stays.
+  Set("/online/alice/mood", Value::String("fine"));
+  SetOperation other = SetOf("/online/bob", I(1));
+  other.session_id = "s";
+  Do({other});
+  Set("/online/bob", I(2));
+  EXPECT_EQ(controller_->LeaseOf(P("/online/bob")), std::nullopt);
+  Drain(*watcher);
+  ASSERT_TRUE(controller_->sessions().Close("s").ok());
+  Settle();
+  std::vector<EventBatch> batches = TakeBatches(*watcher);
+  ASSERT_EQ(batches.size(), 1u);
+  ASSERT_EQ(batches[0].events.size(), 1u);
+  EXPECT_EQ(batches[0].events[0].emission().kind, EventKind::kDelete);
+  EXPECT_EQ(batches[0].events[0].emission().origin, OriginKind::kExpired);
+  EXPECT_EQ(batches[0].events[0].current_path(), P("/online/alice"));
+  EXPECT_TRUE(
+      controller_->Published()->tree().Read(P("/online/bob"), {})->tree);
+
+  std::promise<absl::Status> refused;
+  CommitRequest late;
+  late.operations.push_back(here);
+  controller_->Commit(std::move(late), [&](absl::StatusOr<CommitResult> result) {
+    refused.set_value(result.status());
+  });
+  EXPECT_EQ(ErrorReason(refused.get_future().get()), "SESSION_LOST");
+}
+
 // ---- Properties.
 
 // Random commits, and subscribers with tiny queues that read at random, in

@@ -44,7 +44,18 @@ class ReplaySink final : public DeliverySink {
   }
 
   void Route(const PastCommit& past) {
-    past_ = &past;
+    const Revision revision = past.commit.revision;
+    gates_.clear();
+    stops_.clear();
+    // The gates first: what became of those that are gone is in the history.
+    for (const Effect& effect : past.commit.effects) {
+      if (std::shared_ptr<BubbleGate> gate =
+              interceptions_.Find(revision, effect.index)) {
+        gates_[effect.index] = std::move(gate);
+      }
+    }
+    NoteStops(past.stops);
+    NoteStops(history_.StopsOf(revision));
     RouteCommit(past.commit, index_, this);
   }
 
@@ -60,13 +71,11 @@ class ReplaySink final : public DeliverySink {
 
   void BeginOperation(const SequencedCommit& commit,
                       const Effect& effect) override {
-    // The gate first: when it is gone, the history has what became of it.
-    gate_ = interceptions_.Find(commit.revision, effect.index);
-    stops_.clear();
-    for (const Stop& stop : past_->stops) NoteStop(stop, effect.index);
-    for (const Stop& stop : history_.StopsOf(commit.revision)) {
-      NoteStop(stop, effect.index);
-    }
+    revision_ = commit.revision;
+    const auto gate = gates_.find(effect.index);
+    gate_ = gate == gates_.end() ? nullptr : gate->second;
+    const auto stops = stops_.find(effect.index);
+    stops_here_ = stops == stops_.end() ? nullptr : &stops->second;
   }
 
   void Deliver(const std::shared_ptr<const Delivery>& delivery,
@@ -94,7 +103,7 @@ class ReplaySink final : public DeliverySink {
   }
 
   void Lost(Subscription* subscription, const Path& path) override {
-    const Revision revision = past_->commit.revision;
+    const Revision revision = revision_;
     const ResumePosition& from = *positions_[subscription];
     // A position inside the revision is behind the loss only if it was told of
     // something in it; then it knows.
@@ -107,13 +116,14 @@ class ReplaySink final : public DeliverySink {
   }
 
  private:
-  void NoteStop(const Stop& stop, int32_t index) {
-    if (stop.index == index) stops_.push_back(stop.place);
+  void NoteStops(const std::vector<Stop>& stops) {
+    for (const Stop& stop : stops) stops_[stop.index].push_back(stop.place);
   }
   bool IsStopped(const Path& place) const {
-    return std::any_of(stops_.begin(), stops_.end(), [&](const Path& stop) {
-      return place.StrictlyContains(stop);
-    });
+    return stops_here_ != nullptr &&
+           std::any_of(
+               stops_here_->begin(), stops_here_->end(),
+               [&](const Path& stop) { return place.StrictlyContains(stop); });
   }
   void Append(Subscription* subscription, Event event) {
     const Revision revision = event.emission().revision;
@@ -131,10 +141,14 @@ class ReplaySink final : public DeliverySink {
   absl::flat_hash_map<Subscription*, ParkedEvents> paced_;
   std::deque<QueueEntry> entries_;
 
+  // Of the commit at hand, by operation.
+  absl::flat_hash_map<int32_t, std::shared_ptr<BubbleGate>> gates_;
+  absl::flat_hash_map<int32_t, std::vector<Path>> stops_;
+
   // Of the operation at hand.
-  const PastCommit* past_ = nullptr;
+  Revision revision_ = 0;
   std::shared_ptr<BubbleGate> gate_;
-  std::vector<Path> stops_;
+  const std::vector<Path>* stops_here_ = nullptr;
 };
 
 }  // namespace

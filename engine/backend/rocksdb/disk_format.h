@@ -31,6 +31,8 @@ inline constexpr std::string_view kCommitsKey = "commits";
 inline constexpr std::string_view kNextMountKey = "next_mount";
 // Followed by the key of the mount point's path.
 inline constexpr std::string_view kMountKeyPrefix = "mount:";
+// Followed by the key of the path; the value is the session's id.
+inline constexpr std::string_view kLeaseKeyPrefix = "lease:";
 inline constexpr std::string_view kForgottenKey = "forgotten";
 // Followed by the revision of the segment's last commit.
 inline constexpr std::string_view kSegmentKeyPrefix = "segment:";

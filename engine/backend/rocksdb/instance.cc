@@ -225,7 +225,22 @@ absl::Status Instance::LoadState() {
   state_.reserved = commits->reserved;
   state_.existed = true;
   closed_cleanly_ = commits->closed;
-  return absl::OkStatus();
+  return LoadLeases();
+}
+
+absl::Status Instance::LoadLeases() {
+  std::unique_ptr<::rocksdb::Iterator> at(
+      db_->NewIterator(::rocksdb::ReadOptions(), meta_));
+  for (at->Seek(SliceOf(disk_format::kLeaseKeyPrefix));
+       at->Valid() && at->key().starts_with(
+                          SliceOf(disk_format::kLeaseKeyPrefix));
+       at->Next()) {
+    ::rocksdb::Slice key = at->key();
+    key.remove_prefix(disk_format::kLeaseKeyPrefix.size());
+    state_.leases.push_back(
+        Lease{Path::FromKey(key.ToString()), at->value().ToString()});
+  }
+  return FromRocksDb(at->status(), directory_);
 }
 
 absl::Status Instance::InitializeMeta() {

@@ -68,6 +68,7 @@ class Instance {
   absl::Status OpenDatabase(const RocksDbOptions& options);
   // Reads the meta family into state_, or writes it for a new store.
   absl::Status LoadState();
+  absl::Status LoadLeases();
   absl::Status InitializeMeta();
   absl::Status CheckFormat(std::string_view bytes) const;
 

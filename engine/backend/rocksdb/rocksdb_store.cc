@@ -110,6 +110,15 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
             disk_format::EncodeCommits({.last_committed = batch.last_committed,
                                         .reserved = batch.reserved}));
   AppendHistory(batch.history, **instance, &bytes);
+  for (const LeaseChange& change : batch.leases) {
+    const std::string key =
+        std::string(disk_format::kLeaseKeyPrefix) + change.path.key();
+    if (change.session_id.has_value()) {
+      bytes.Put((*instance)->meta(), key, *change.session_id);
+    } else {
+      bytes.Delete((*instance)->meta(), key);
+    }
+  }
   if (absl::Status status = WriteBytes(**instance, batch.durable, &bytes);
       !status.ok()) {
     core_->Fail(status);
