@@ -205,6 +205,11 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   }
   switch (entry->kind) {
     case QueueEntry::Kind::kSynced: {
+      // A snapshot that began since has told of it, and of more.
+      if (progress.drop_through > 0 &&
+          entry->revision <= progress.drop_through) {
+        break;
+      }
       SubscriptionRun& run = out->NewRun(entry->subscription);
       run.batch.synced = true;
       run.batch.revision = entry->revision;
