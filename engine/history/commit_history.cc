@@ -21,6 +21,29 @@ SegmentList::Limits SegmentLimits(const HistoryBounds& bounds) {
           bounds.age / kRunsInBound};
 }
 
+// The commits in (after, through] that a store has, as one segment.
+absl::StatusOr<HistorySegment> Measure(const HistoryLog& log, Revision after,
+                                       Revision through) {
+  HistorySegment segment;
+  absl::Status bad;
+  absl::Status status =
+      log.Read(after, through, [&](const HistoryLog::Record& record) {
+        if (record.stop.has_value()) return true;
+        absl::StatusOr<absl::Time> time =
+            DecodeCommitTime(record.revision, record.bytes);
+        if (!time.ok()) {
+          bad = std::move(time).status();
+          return false;
+        }
+        SegmentList::Extend(record.revision, *time, record.stored_bytes,
+                            &segment);
+        return true;
+      });
+  if (!status.ok()) return status;
+  if (!bad.ok()) return bad;
+  return segment;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<CommitHistory>> CommitHistory::Open(
@@ -57,24 +80,9 @@ absl::Status CommitHistory::Load() {
     segments_.AddFinished(segment);
     known = segment.last;
   }
-  HistorySegment open;
-  absl::Status bad;
-  absl::Status status = log_->Read(
-      known, newest_, [&](const HistoryLog::Record& record) {
-        if (record.stop.has_value()) return true;
-        absl::StatusOr<absl::Time> time =
-            DecodeCommitTime(record.revision, record.bytes);
-        if (!time.ok()) {
-          bad = std::move(time).status();
-          return false;
-        }
-        SegmentList::Extend(record.revision, *time, record.stored_bytes,
-                            &open);
-        known = record.revision;
-        return true;
-      });
-  if (!status.ok()) return status;
-  if (!bad.ok()) return bad;
+  absl::StatusOr<HistorySegment> open = Measure(*log_, known, newest_);
+  if (!open.ok()) return std::move(open).status();
+  if (open->bytes > 0) known = open->last;
   if (known < newest_) {
     // A server that keeps no history wrote the last commits: it has a hole, and
     // begins anew.
@@ -84,7 +92,7 @@ absl::Status CommitHistory::Load() {
     return store_->WriteHistory(changes);
   }
   forgotten_ = forgotten;
-  segments_.SetOpen(open);
+  segments_.SetOpen(*open);
   return absl::OkStatus();
 }
 
@@ -368,7 +376,8 @@ absl::Status CommitHistory::Forget(Revision through) {
   }
   if (straddling.has_value()) {
     // If it cannot be read it counts as it was.
-    absl::StatusOr<HistorySegment> rest = RestOf(*straddling, through);
+    absl::StatusOr<HistorySegment> rest =
+        Measure(*log_, through, straddling->last);
     if (rest.ok()) {
       MutexLock lock(&mutex_);
       segments_.ReplaceOldest(*rest);
@@ -377,28 +386,6 @@ absl::Status CommitHistory::Forget(Revision through) {
   }
   changes.forget_through = through;
   return store_->WriteHistory(changes);
-}
-
-absl::StatusOr<HistorySegment> CommitHistory::RestOf(
-    const HistorySegment& segment, Revision through) const {
-  HistorySegment rest;
-  absl::Status bad;
-  absl::Status status = log_->Read(
-      through, segment.last, [&](const HistoryLog::Record& record) {
-        if (record.stop.has_value()) return true;
-        absl::StatusOr<absl::Time> time =
-            DecodeCommitTime(record.revision, record.bytes);
-        if (!time.ok()) {
-          bad = std::move(time).status();
-          return false;
-        }
-        SegmentList::Extend(record.revision, *time, record.stored_bytes,
-                            &rest);
-        return true;
-      });
-  if (!status.ok()) return status;
-  if (!bad.ok()) return bad;
-  return rest;
 }
 
 absl::Status CommitHistory::StoreReopened(Revision last_committed) {

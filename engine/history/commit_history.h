@@ -82,9 +82,6 @@ class CommitHistory final : public History {
 
   // Takes over what the store has.
   absl::Status Load();
-  // What is left of the oldest segment once `through` is forgotten.
-  absl::StatusOr<HistorySegment> RestOf(const HistorySegment& segment,
-                                        Revision through) const;
   absl::Status Forget(Revision through);
   absl::Status Compacted(Revision after) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
