@@ -58,9 +58,6 @@ struct SequencedCommit {
 class CommitListener {
  public:
   virtual ~CommitListener() = default;
-  // Whether anybody wants to know what changes strictly below `path`: then the
-  // sequencer reads old values there however large they are.
-  virtual bool ListensBelow(const Path& path) const = 0;
   // The commits of one batch, in order, durable and visible to readers.
   virtual void OnPublished(absl::Span<const SequencedCommit> commits) = 0;
 };

@@ -47,7 +47,6 @@ class HandClock final : public Clock {
 // Keeps what was published, and checks that the history already has it.
 class CheckingListener : public CommitListener {
  public:
-  bool ListensBelow(const Path&) const override { return true; }
   void OnPublished(absl::Span<const SequencedCommit> batch) override {
     for (const SequencedCommit& commit : batch) {
       if (sequencer != nullptr) {

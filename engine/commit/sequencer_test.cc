@@ -25,7 +25,6 @@ Path P(std::string_view text) { return *Path::Parse(text); }
 // task at a boundary has shown that it is between two batches.
 class RecordingListener : public CommitListener {
  public:
-  bool ListensBelow(const Path& path) const override { return false; }
   void OnPublished(absl::Span<const SequencedCommit> commits) override {
     ++batches;
     for (const SequencedCommit& commit : commits) {

@@ -39,8 +39,9 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->hub_->Start(controller->sequencer_);
   controller->sessions_ = std::make_unique<SessionTable>(
       session_limits, controller->hub_.get(),
-      [raw = controller.get()](const std::string& session_id) {
-        raw->ExpireLeases(session_id);
+      [raw = controller.get()](const std::string& session_id,
+                               absl::AnyInvocable<void()> done) {
+        raw->ExpireLeases(session_id, std::move(done));
       });
   // Sessions did not outlive the last run, and neither does what was bound to
   // them.
@@ -55,17 +56,20 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   return controller;
 }
 
-void Controller::ExpireLeases(const std::string& session_id) {
+void Controller::ExpireLeases(const std::string& session_id,
+                              absl::AnyInvocable<void()> done) {
   CommitRequest request;
   request.expiry = LeaseExpiry{session_id};
-  Commit(std::move(request),
-         [this, session_id](absl::StatusOr<CommitResult> done) {
-           if (done.ok()) return;
-           // The store is down, or the queue is full: Tick tries again. A stop
-           // leaves it to the next start.
-           MutexLock lock(&expiry_mutex_);
-           unexpired_.push_back(session_id);
-         });
+  Commit(std::move(request), [this, session_id, done = std::move(done)](
+                                 absl::StatusOr<CommitResult> result) mutable {
+    if (!result.ok()) {
+      // The store is down, or the queue is full: Tick tries again. A stop
+      // leaves it to the next start.
+      MutexLock lock(&expiry_mutex_);
+      unexpired_.push_back(session_id);
+    }
+    done();
+  });
 }
 
 Controller::~Controller() {
@@ -137,7 +141,9 @@ void Controller::Tick(absl::Time now) {
     MutexLock lock(&expiry_mutex_);
     unexpired.swap(unexpired_);
   }
-  for (const std::string& session_id : unexpired) ExpireLeases(session_id);
+  for (const std::string& session_id : unexpired) {
+    ExpireLeases(session_id, [] {});
+  }
   // The next batch tells if the store has failed.
   sequencer_
       ->AtBoundary([sequencer = sequencer_.get(), now] {

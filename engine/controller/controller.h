@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -143,8 +144,9 @@ class Controller {
  private:
   Controller() = default;
 
-  // Deletes what is bound to a session that is over.
-  void ExpireLeases(const std::string& session_id);
+  // Deletes what is bound to a session that is over, and calls `done`.
+  void ExpireLeases(const std::string& session_id,
+                    absl::AnyInvocable<void()> done);
 
   // Tells this process's ack tokens from those of others.
   std::string issuer_;

@@ -1,6 +1,7 @@
 #include "engine/session/session_table.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -107,7 +108,7 @@ class SessionTable::SessionStream final : public EventStream {
 };
 
 SessionTable::SessionTable(SessionLimits limits, SubscriptionHub* hub,
-                           std::function<void(const std::string&)> ended)
+                           EndedCallback ended)
     : limits_(limits), hub_(hub), ended_(std::move(ended)) {}
 
 SessionTable::~SessionTable() = default;
@@ -197,11 +198,14 @@ absl::Status SessionTable::Close(const std::string& session_id) {
     session = *std::move(found);
     sessions_.erase(session_id);
   }
-  Finish(session);
+  auto done = std::make_shared<std::promise<void>>();
+  Finish(session, [done] { done->set_value(); });
+  done->get_future().wait();
   return absl::OkStatus();
 }
 
-void SessionTable::Finish(const std::shared_ptr<Session>& session) {
+void SessionTable::Finish(const std::shared_ptr<Session>& session,
+                          absl::AnyInvocable<void()> done) {
   std::vector<int64_t> ids;
   {
     MutexLock lock(&mutex_);
@@ -212,7 +216,7 @@ void SessionTable::Finish(const std::shared_ptr<Session>& session) {
   }
   for (int64_t id : ids) hub_->Remove(id);
   session->receiver->End(SessionLost(session->id));
-  ended_(session->id);
+  ended_(session->id, std::move(done));
 }
 
 absl::Status SessionTable::Check(const std::string& session_id) const {
@@ -379,7 +383,9 @@ void SessionTable::Tick(absl::Time now) {
       sessions_.erase(session->id);
     }
   }
-  for (const std::shared_ptr<Session>& session : over) Finish(session);
+  for (const std::shared_ptr<Session>& session : over) {
+    Finish(session, [] {});
+  }
 }
 
 size_t SessionTable::count() const {

@@ -63,9 +63,11 @@ struct SubscribedCallback {
 class SessionTable {
  public:
   // `ended` is called with the id of each session that is over, holding no lock:
-  // presence ends with it.
+  // presence ends with it, and `done` is to be called when it has.
+  using EndedCallback = std::function<void(const std::string& session_id,
+                                           absl::AnyInvocable<void()> done)>;
   SessionTable(SessionLimits limits, SubscriptionHub* hub,
-               std::function<void(const std::string&)> ended);
+               EndedCallback ended);
   ~SessionTable();
 
   // Opens a session or takes it up again; its older stream, if any, ends with
@@ -75,7 +77,8 @@ class SessionTable {
   //   RESOURCE_EXHAUSTED / TOO_MANY_SESSIONS
   absl::StatusOr<OpenedSession> Open(std::string session_id, bool resume,
                                      ReadyCallback ready);
-  // Ends a session. NOT_FOUND / SESSION_LOST.
+  // Ends a session; blocks until what was bound to it is gone. NOT_FOUND /
+  // SESSION_LOST.
   absl::Status Close(const std::string& session_id);
   // OK, or NOT_FOUND / SESSION_LOST.
   absl::Status Check(const std::string& session_id) const;
@@ -131,11 +134,12 @@ class SessionTable {
   void SubscriptionsEnded(const std::shared_ptr<Session>& session,
                           const std::vector<EndedSubscription>& ended);
   // Ends a session that has been taken out of the table.
-  void Finish(const std::shared_ptr<Session>& session);
+  void Finish(const std::shared_ptr<Session>& session,
+              absl::AnyInvocable<void()> done);
 
   const SessionLimits limits_;
   SubscriptionHub* const hub_;
-  const std::function<void(const std::string&)> ended_;
+  const EndedCallback ended_;
 
   mutable Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Session>> sessions_

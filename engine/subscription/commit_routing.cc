@@ -109,7 +109,9 @@ void RouteEffect(const SequencedCommit& commit, const Effect& effect,
     index.ForEachListenerBelow(effect.path, [&](Subscription* subscription) {
       sink->Lost(subscription, effect.path);
     });
-  } else if (effect.kind != Effect::Kind::kPing) {
+  } else if (effect.kind != Effect::Kind::kPing && effect.complete &&
+             !effect.after_incomplete) {
+    // If a side was left out and yet all is known, nothing below has changed.
     index.ForEachChangedBelow(
         effect.path, effect.before, effect.after,
         [&](const Path& place, const Tree& before, const Tree& after,

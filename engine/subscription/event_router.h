@@ -43,9 +43,6 @@ class EventRouter final : public CommitListener, private DeliverySink {
     return routed_;
   }
 
-  bool ListensBelow(const Path& path) const override {
-    return index_.ListensBelow(path);
-  }
   void OnPublished(absl::Span<const SequencedCommit> commits) override;
 
  private:

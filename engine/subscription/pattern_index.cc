@@ -105,14 +105,6 @@ std::vector<PatternIndex::Nodes> PatternIndex::Descend(
   return levels;
 }
 
-bool PatternIndex::ListensBelow(const Path& path) const {
-  if (empty()) return false;
-  const std::vector<Nodes> levels = Descend(path);
-  if (levels.size() <= path.depth()) return false;
-  return std::any_of(levels.back().begin(), levels.back().end(),
-                     [](const Node* node) { return node->HasChildren(); });
-}
-
 std::vector<const PatternIndex::Group*> PatternIndex::GroupsAt(
     const Nodes& nodes) {
   std::vector<const Group*> groups;

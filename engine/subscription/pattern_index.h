@@ -40,9 +40,6 @@ class PatternIndex {
   void Remove(const PathPattern& pattern, const Subscription* subscription);
   bool empty() const;
 
-  // Whether a pattern could match a path strictly below `path`.
-  bool ListensBelow(const Path& path) const;
-
   // Calls `visit` with those who listen at `path`, then at each ancestor up to
   // the root; at one place in byte order of their patterns. Places nobody
   // listens to are left out.

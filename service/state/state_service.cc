@@ -1,6 +1,7 @@
 #include "service/state/state_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -153,6 +154,9 @@ absl::Status StateService::ReadOne(const PublishedState& state,
   }
   if (reading->tree.has_value()) {
     EncodeValue(*reading->tree, request.encoding(), response->mutable_value());
+  }
+  if (std::optional<std::string> session = parts_.controller->LeaseOf(*path)) {
+    response->mutable_lease()->set_session_id(*std::move(session));
   }
   response->set_exists(exists);
   response->set_truncated(reading->truncated);
