@@ -31,7 +31,7 @@ struct LimitsConfig {
   // leaf_bytes, nodes, operations, patterns, paths and message_bytes of the
   // file; `max_read_bytes` follows from message_bytes (see Complete).
   RequestLimits request;
-  // Bytes that wait for one subscriber.
+  // Bytes that wait for one subscriber, or for all those of a session.
   size_t queue_bytes = size_t{8} << 20;
   // Commits, and their bytes, that wait to be sequenced.
   size_t commit_queue_length = 100'000;
@@ -43,6 +43,13 @@ struct LimitsConfig {
   size_t history_bytes = 0;
   // Commits older than this are forgotten.
   absl::Duration history_age = absl::Hours(24);
+  // Sessions, the subscriptions of one, and how long one is kept without a
+  // stream.
+  size_t sessions = 10'000;
+  size_t session_subscriptions = 10'000;
+  absl::Duration session_grace = absl::Seconds(60);
+  // How long an intercepting subscriber may take for its answer.
+  absl::Duration acknowledge_timeout = absl::Seconds(5);
 };
 
 // Everything `restated` can be told. Comes from the command line and the

@@ -112,16 +112,16 @@ class Reader {
     };
   }
 
-  static ReadValue Age(absl::Duration* to) {
+  static ReadValue Time(absl::Duration* to) {
     return [to](const YAML::Node& node) -> absl::Status {
-      absl::Duration age;
-      if (!node.IsScalar() || !absl::ParseDuration(node.Scalar(), &age) ||
-          age < absl::Seconds(1) || age > absl::Hours(24 * 3650)) {
+      absl::Duration time;
+      if (!node.IsScalar() || !absl::ParseDuration(node.Scalar(), &time) ||
+          time < absl::Seconds(1) || time > absl::Hours(24 * 3650)) {
         return absl::InvalidArgumentError(absl::StrCat(
             node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
             "must be a time such as 90s, 30m or 24h, from 1s to 87600h"));
       }
-      *to = age;
+      *to = time;
       return absl::OkStatus();
     };
   }
@@ -200,7 +200,12 @@ class Reader {
           Number(&limits.last_changes_bytes, 64 * kKilo, 64 * kGiga)},
          {"history_bytes",
           Number(&limits.history_bytes, 64 * kKilo, 1024 * kGiga)},
-         {"history_age", Age(&limits.history_age)}});
+         {"history_age", Time(&limits.history_age)},
+         {"sessions", Number(&limits.sessions, 1, kMany)},
+         {"session_subscriptions",
+          Number(&limits.session_subscriptions, 1, kMany)},
+         {"session_grace", Time(&limits.session_grace)},
+         {"acknowledge_timeout", Time(&limits.acknowledge_timeout)}});
   }
 
   const std::string name_;

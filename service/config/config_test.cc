@@ -51,6 +51,10 @@ limits:
   last_changes_bytes: 65539
   history_bytes: 65540
   history_age: 1h30m
+  sessions: 9
+  session_subscriptions: 10
+  session_grace: 11s
+  acknowledge_timeout: 1500ms
 )",
                              "restate.yaml", &config)
                   .ok());
@@ -74,6 +78,10 @@ limits:
   EXPECT_EQ(config.limits.last_changes_bytes, 65539u);
   EXPECT_EQ(config.limits.history_bytes, 65540u);
   EXPECT_EQ(config.limits.history_age, absl::Minutes(90));
+  EXPECT_EQ(config.limits.sessions, 9u);
+  EXPECT_EQ(config.limits.session_subscriptions, 10u);
+  EXPECT_EQ(config.limits.session_grace, absl::Seconds(11));
+  EXPECT_EQ(config.limits.acknowledge_timeout, absl::Milliseconds(1500));
 }
 
 TEST(ConfigFile, AnEmptyOneChangesNothing) {
@@ -87,9 +95,10 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "data_dir, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
-            "commit_queue_bytes, commit_queue_length, history_age, "
-            "history_bytes, last_changes_bytes, leaf_bytes, message_bytes, "
-            "nodes, operations, paths, patterns, queue_bytes");
+            "acknowledge_timeout, commit_queue_bytes, commit_queue_length, "
+            "history_age, history_bytes, last_changes_bytes, leaf_bytes, "
+            "message_bytes, nodes, operations, paths, patterns, queue_bytes, "
+            "session_grace, session_subscriptions, sessions");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
             "backend, path");

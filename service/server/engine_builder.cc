@@ -38,6 +38,11 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
   options.history.emplace();
   options.history->bytes = config.limits.history_bytes;
   options.history->age = config.limits.history_age;
+  options.sessions.grace = config.limits.session_grace;
+  options.sessions.max_sessions = config.limits.sessions;
+  options.sessions.max_subscriptions = config.limits.session_subscriptions;
+  options.sessions.max_queue_bytes = config.limits.queue_bytes;
+  options.interceptions.timeout = config.limits.acknowledge_timeout;
 
   // With a data directory the store decides commits even if every mount is in
   // memory: revisions then go on after a restart.

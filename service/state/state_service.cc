@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
@@ -45,29 +44,15 @@ absl::StatusOr<ReadOptions> DecodeReadOptions(const Request& request,
                      .max_bytes = limits.max_read_bytes};
 }
 
-// OK if the sessions to which paths are to be bound are there. One that goes
-// between this and the commit takes the path with it.
-absl::Status CheckSessions(const CommitRequest& commit,
-                           const SessionTable& sessions) {
-  for (size_t i = 0; i < commit.operations.size(); ++i) {
-    const auto* const set = std::get_if<SetOperation>(&commit.operations[i]);
-    if (set == nullptr || set->session_id.empty()) continue;
-    const absl::Status status = sessions.Check(set->session_id);
-    if (status.ok()) continue;
-    if (commit.operations.size() == 1) return status;
-    return Annotate(status, absl::StrCat("operation ", i, ": "),
-                    {{"operation", absl::StrCat(i)}});
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 StateService::StateService(StateServiceParts parts)
     : parts_(std::move(parts)),
       write_parts_{.commit =
-                       [this](CommitRequest commit, CommitCallback done) {
-                         Submit(std::move(commit), std::move(done));
+                       [controller = parts_.controller](CommitRequest request,
+                                                        CommitCallback done) {
+                         controller->Commit(std::move(request),
+                                            std::move(done));
                        },
                    .epoch = parts_.controller->epoch(),
                    .limits = parts_.limits,
@@ -92,14 +77,6 @@ void StateService::AtRevision(const std::string& epoch, Revision min_revision,
       });
 }
 
-void StateService::Submit(CommitRequest commit, CommitCallback done) {
-  if (absl::Status status = CheckSessions(commit, parts_.controller->sessions());
-      !status.ok()) {
-    return done(status);
-  }
-  parts_.controller->Commit(std::move(commit), std::move(done));
-}
-
 template <typename Request, typename Response, typename Encode>
 grpc::ServerUnaryReactor* StateService::RunCommit(
     grpc::CallbackServerContext* context, const Request* request,
@@ -111,7 +88,7 @@ grpc::ServerUnaryReactor* StateService::RunCommit(
     return reactor;
   }
   // `request` and `response` live until the reactor is finished.
-  Submit(
+  parts_.controller->Commit(
       *std::move(commit), [reactor, response, encode = std::move(encode)](
                               absl::StatusOr<CommitResult> result) {
         Finish(reactor, result.ok() ? encode(*result, response)

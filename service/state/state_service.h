@@ -89,9 +89,6 @@ class StateService final : public StateServiceBase {
   // none; here if it is published.
   template <typename Use>
   void AtRevision(const std::string& epoch, Revision min_revision, Use use);
-  // Queues a commit. NOT_FOUND / SESSION_LOST if a write is to be bound to a
-  // session that is not there; else as Controller::Commit.
-  void Submit(CommitRequest commit, CommitCallback done);
   // Decodes a write, queues it, and finishes the call with what `encode` makes
   // of the result.
   template <typename Request, typename Response, typename Encode>
