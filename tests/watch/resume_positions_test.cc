@@ -255,11 +255,11 @@ class ResumePositionsTest : public testing::Test {
 
 TEST_F(ResumePositionsTest, ATransactionCutAtEveryEvent) {
   const auto live = Subscribe(Patterns());
-  Commit(Transaction(150));
+  Commit(Transaction(100));
   Commit({Set("/t/a1/n3", Value::Int(7))});
   Barrier();
   const std::vector<Step> steps = Steps(*live);
-  ASSERT_GT(steps.size(), 500u);
+  ASSERT_GT(steps.size(), 300u);
   CheckBatchRevisions(steps);
   CutEverywhere(steps, Patterns(), 1, 40);
 }
@@ -381,7 +381,7 @@ class InterceptedPositionsTest : public ResumePositionsTest {
 TEST_F(InterceptedPositionsTest, WhatWasStoppedStaysStopped) {
   const auto interceptor = Subscribe({"/t/*"}, StartNow(), true);
   const auto live = Subscribe(Patterns());
-  Commit(Transaction(150));
+  Commit(Transaction(100));
   Commit({Set("/t/a1/n3", Value::Int(7))});
   Barrier();
   // Up to the first event that waits.
