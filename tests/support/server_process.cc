@@ -180,6 +180,16 @@ int ServerProcess::Terminate() {
   return WaitForExit();
 }
 
+int64_t ServerProcess::ResidentBytes() const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  std::string word;
+  while (status >> word) {
+    int64_t kilobytes = 0;
+    if (word == "VmRSS:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
 std::string ServerProcess::Log() const {
   std::ifstream file(log_path_);
   std::ostringstream text;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ class ServerProcess {
   // "127.0.0.1:PORT". Another one after each Restart.
   const std::string& address() const { return address_; }
   bool running() const { return pid_ > 0; }
+  // What it has in memory now (VmRSS), in bytes; 0 if it does not run.
+  int64_t ResidentBytes() const;
 
   // SIGKILL, and waits until it is gone.
   void Kill();

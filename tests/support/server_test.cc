@@ -1,5 +1,6 @@
 #include "tests/support/server_test.h"
 
+#include <fstream>
 #include <iostream>
 #include <utility>
 
@@ -10,6 +11,11 @@ namespace restate::test {
 void ServerTest::SetUp() {
   ServerProcess::Options options;
   if (storage_ == Storage::kRocksDb) options.data_dir = data_.path();
+  if (const std::string config = Config(); !config.empty()) {
+    const std::string file = config_.path() + "/restated.yaml";
+    std::ofstream(file) << config;
+    options.extra_args = {"--config", file};
+  }
   auto server = ServerProcess::Start(options);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
@@ -34,6 +40,14 @@ std::unique_ptr<Client> ServerTest::NewClient() {
 void ServerTest::Restart() {
   client_ = nullptr;
   ASSERT_EQ(server_->Terminate(), 0);
+  const absl::Status restarted = server_->Restart();
+  ASSERT_TRUE(restarted.ok()) << restarted;
+  client_ = NewClient();
+}
+
+void ServerTest::KillAndRestart() {
+  client_ = nullptr;
+  server_->Kill();
   const absl::Status restarted = server_->Restart();
   ASSERT_TRUE(restarted.ok()) << restarted;
   client_ = NewClient();

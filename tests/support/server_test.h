@@ -32,6 +32,9 @@ class ServerTest : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
+  // The server's configuration file, in YAML; empty: none.
+  virtual std::string Config() const { return ""; }
+
   Storage storage() const { return storage_; }
   ServerProcess& server() { return *server_; }
   Client& client() { return *client_; }
@@ -40,6 +43,8 @@ class ServerTest : public testing::Test {
 
   // SIGTERM, exit code 0, and a start on the same data; client() is a new one.
   void Restart();
+  // The same without a goodbye: SIGKILL.
+  void KillAndRestart();
 
   // A stream of the default kind, live.
   std::unique_ptr<SubscriptionReader> Subscribe(const std::string& pattern);
@@ -49,6 +54,7 @@ class ServerTest : public testing::Test {
  private:
   const Storage storage_;
   TempDir data_;
+  TempDir config_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> client_;
 };

@@ -39,6 +39,8 @@ void SubscriptionReader::Record(const v1::EventBatch& batch) {
   MutexLock lock(&mutex_);
   Judge(batch);
   events_.insert(events_.end(), batch.events().begin(), batch.events().end());
+  batches_.push_back(batch);
+  if (!batch.resume_token().empty()) token_ = batch.resume_token();
   epoch_ = batch.epoch();
   if (batch.revision() != 0) revision_ = batch.revision();
   if (batch.synced()) {
@@ -52,6 +54,13 @@ void SubscriptionReader::Judge(const v1::EventBatch& batch) {
   auto broken = [&](const std::string& rule, const std::string& where) {
     violations_.push_back(rule + ": " + where);
   };
+  // What was read from the history comes before `synced`.
+  const bool replays = request_.has_resume_token() ||
+                       request_.has_after_revision();
+  if (batch.has_reset()) {
+    synced_ = false;
+    resetting_ = true;
+  }
   int64_t last = events_.empty() ? 0 : events_.back().revision();
   for (const v1::Event& event : batch.events()) {
     if (event.revision() < last) broken("revision decreases", ToJson(event));
@@ -72,7 +81,8 @@ void SubscriptionReader::Judge(const v1::EventBatch& batch) {
     if (event.kind() == v1::EVENT_KIND_INITIAL && synced_) {
       broken("INITIAL after synced", ToJson(event));
     }
-    if (event.kind() != v1::EVENT_KIND_INITIAL && !synced_ && !batch.synced()) {
+    if (event.kind() != v1::EVENT_KIND_INITIAL && !synced_ &&
+        !batch.synced() && (!replays || resetting_)) {
       broken("live event before synced", ToJson(event));
     }
   }
@@ -91,6 +101,16 @@ void SubscriptionReader::Judge(const v1::EventBatch& batch) {
   } else if (batch.synced() && last != 0) {
     broken("synced without the revision of the snapshot", ToJson(batch));
   }
+}
+
+bool SubscriptionReader::WaitUntilBatches(
+    const std::function<bool(const std::vector<v1::EventBatch>&)>& done) {
+  MutexLock lock(&mutex_);
+  while (!done(batches_)) {
+    if (ended_) return false;
+    changed_.Wait(&mutex_);
+  }
+  return true;
 }
 
 bool SubscriptionReader::WaitForSynced() {
@@ -132,6 +152,16 @@ void SubscriptionReader::Cancel() { context_->TryCancel(); }
 std::vector<v1::Event> SubscriptionReader::events() const {
   MutexLock lock(&mutex_);
   return events_;
+}
+
+std::vector<v1::EventBatch> SubscriptionReader::batches() const {
+  MutexLock lock(&mutex_);
+  return batches_;
+}
+
+std::string SubscriptionReader::token() const {
+  MutexLock lock(&mutex_);
+  return token_;
 }
 
 int64_t SubscriptionReader::synced_revision() const {

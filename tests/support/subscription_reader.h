@@ -48,19 +48,27 @@ class SubscriptionReader {
   // ended before. `done` is called with the reader's lock held.
   bool WaitUntil(
       const std::function<bool(const std::vector<v1::Event>&)>& done);
+  // The same for the batches.
+  bool WaitUntilBatches(
+      const std::function<bool(const std::vector<v1::EventBatch>&)>& done);
   // Waits for the end of the stream and gives its status.
   grpc::Status WaitForEnd();
   // Ends the stream from this side, as a client that vanishes.
   void Cancel();
 
   std::vector<v1::Event> events() const;
+  // The messages, with the same events.
+  std::vector<v1::EventBatch> batches() const;
+  // The newest resume token; empty before the first.
+  std::string token() const;
   // The revision of the batch with `synced`; 0 before it.
   int64_t synced_revision() const;
   // The last revision that a batch told of; 0 before the first.
   int64_t revision() const;
   std::string epoch() const;
   // What broke the rules of every stream: revisions that decrease, an epoch
-  // missing or changed, a second `synced`, a batch revision below its events,
+  // missing or changed, a second `synced` (without a reset), a batch revision
+  // below its events, a live event inside a snapshot or before `now`,
   // an event without a path, pattern, commit time or origin. Empty if nothing.
   std::vector<std::string> Violations() const;
 
@@ -77,11 +85,14 @@ class SubscriptionReader {
   mutable Mutex mutex_;
   CondVar changed_;
   std::vector<v1::Event> events_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::EventBatch> batches_ ABSL_GUARDED_BY(mutex_);
+  std::string token_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> violations_ ABSL_GUARDED_BY(mutex_);
   std::string epoch_ ABSL_GUARDED_BY(mutex_);
   int64_t synced_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   bool synced_ ABSL_GUARDED_BY(mutex_) = false;
+  bool resetting_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
 
