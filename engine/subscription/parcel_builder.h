@@ -47,6 +47,16 @@ class ParcelBuilder {
     run.view = subscription->spec().view;
     return run;
   }
+  // The subscription is live as of `revision`: the end of its last run, if that
+  // is the last of all.
+  void AddSynced(Subscription* subscription, Revision revision) {
+    const bool continues = open_ == subscription;
+    SubscriptionRun& run =
+        continues ? parcel_->runs.back() : NewRun(subscription);
+    open_ = nullptr;
+    run.batch.synced = true;
+    run.batch.revision = revision;
+  }
   void Count(const Event& event) {
     bytes_ += event.ByteSize();
     ++events_;

@@ -204,17 +204,13 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
     return Admission::kTold;
   }
   switch (entry->kind) {
-    case QueueEntry::Kind::kSynced: {
+    case QueueEntry::Kind::kSynced:
       // A snapshot that began since has told of it, and of more.
-      if (progress.drop_through > 0 &&
-          entry->revision <= progress.drop_through) {
-        break;
+      if (progress.drop_through == 0 ||
+          entry->revision > progress.drop_through) {
+        out->AddSynced(entry->subscription, entry->revision);
       }
-      SubscriptionRun& run = out->NewRun(entry->subscription);
-      run.batch.synced = true;
-      run.batch.revision = entry->revision;
       break;
-    }
     case QueueEntry::Kind::kLost:
       if (entry->revision > progress.drop_through) {
         StartOver(entry->subscription, entry->revision - 1);
