@@ -37,7 +37,9 @@ TEST_P(SubscriberTest, ASlowOneEndsAndBlocksNobody) {
   constexpr int kWrites = 100;
   constexpr size_t kBytes = 512 * 1024;
   RawCall slow(Connect(server().address()), kSubscribe);
-  ASSERT_TRUE(slow.Write(RequestFor("/v").SerializeAsString()));
+  v1::SubscribeRequest impatient = RequestFor("/v");
+  impatient.set_overflow(v1::SUBSCRIBE_OVERFLOW_END);
+  ASSERT_TRUE(slow.Write(impatient.SerializeAsString()));
   std::string bytes;
   ASSERT_TRUE(slow.Read(&bytes));
   ASSERT_TRUE(Parse(bytes).batch().synced());
