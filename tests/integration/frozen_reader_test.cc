@@ -1,7 +1,7 @@
 // A subscriber in a process that stands still (SIGSTOP) while others write: what
 // it costs the server and the writers, and what it is told when it goes on.
 //
-// RESTATE_FROZEN_WRITES sets how many writes of 1 KiB; 12,000 by default. The
+// RESTATE_FROZEN_WRITES sets how many writes of 1 KiB; 10,000 by default. The
 // figures are printed; only what does not depend on the machine is asserted.
 
 #include <algorithm>
@@ -35,7 +35,7 @@ constexpr int64_t kMarginBytes = int64_t{24} << 20;
 
 int Writes() {
   const char* text = std::getenv("RESTATE_FROZEN_WRITES");
-  return text == nullptr ? 12'000 : std::atoi(text);
+  return text == nullptr ? 10'000 : std::atoi(text);
 }
 
 std::string Number(int number) {
