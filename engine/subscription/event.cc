@@ -35,7 +35,10 @@ const std::string& EncodedViews::Keep(size_t view, std::string bytes) const {
 }
 
 size_t Delivery::ByteSize() const {
-  return emission->bytes + current_path.key().size() + pattern->key().size();
+  // Twice: as values, and as the bytes that somebody faster may have made of
+  // them, which live as long.
+  return 2 * (emission->bytes + current_path.key().size() +
+              pattern->key().size());
 }
 
 }  // namespace restate

@@ -81,7 +81,7 @@ struct Delivery {
   std::shared_ptr<const PathPattern> pattern;
   EncodedViews encoded;
 
-  // What it takes in a queue.
+  // What it takes in a queue, with one encoding of it.
   size_t ByteSize() const;
 };
 

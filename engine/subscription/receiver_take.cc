@@ -161,7 +161,7 @@ void Receiver::DropEntry(const QueueEntry& entry) { Account(entry); }
 void Receiver::ReleaseHeld(ParcelBuilder* out) {
   std::vector<Subscription*> still_holding;
   for (Subscription* subscription : holding_) {
-    std::deque<QueueEntry>& held = subscription->progress().held;
+    std::list<QueueEntry>& held = subscription->progress().held;
     while (!held.empty() && !out->full() &&
            subscription->progress().initial == nullptr) {
       QueueEntry entry = std::move(held.front());

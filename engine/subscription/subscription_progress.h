@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 
@@ -98,8 +98,9 @@ struct SubscriptionProgress {
   std::unique_ptr<InitialPhase> initial;
   // What the snapshot shows: events up to here are dropped.
   Revision drop_through = 0;
-  // Events behind one that waits for an interceptor.
-  std::deque<QueueEntry> held;
+  // Events behind one that waits for an interceptor. Nearly always empty, and
+  // a list takes nothing then.
+  std::list<QueueEntry> held;
   // To be told with the next event.
   std::optional<EventGap> gap;
   absl::Time last_sent = absl::InfinitePast();

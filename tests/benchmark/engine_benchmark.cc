@@ -139,7 +139,9 @@ void MeasureUnheardSets(benchmark::State& state, MakePattern make) {
   for (int64_t i = 0; i < state.range(0); ++i) {
     SubscriptionSpec spec;
     spec.patterns.push_back(PathPattern::Parse(make(i)).value());
-    streams.push_back(controller->Subscribe(std::move(spec), [] {}).value());
+    streams.push_back(
+        controller->Subscribe(std::move(spec), size_t{8} << 20, [] {})
+            .value());
   }
   MeasureSets(state, controller.get(), kLeaves);
 }
