@@ -26,8 +26,15 @@ uint64_t Interceptions::AddInterceptor(const std::shared_ptr<BubbleGate>& gate,
 void Interceptions::Open(const std::shared_ptr<BubbleGate>& gate,
                          absl::Time now) {
   MutexLock lock(&mutex_);
+  // Interceptors may have gone while the levels were being added.
+  const size_t passed = gate->passed_.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < passed; ++i) {
+    for (uint64_t ack_id : gate->levels_[i].open) ForgetAckLocked(ack_id);
+    gate->levels_[i].open.clear();
+  }
+  if (passed == gate->levels_.size()) return;
   gates_[{gate->revision(), gate->index()}] = gate;
-  deadlines_.push_back(Deadline{now + limits_.timeout, gate, 0});
+  deadlines_.push_back(Deadline{now + limits_.timeout, gate, passed});
 }
 
 std::shared_ptr<BubbleGate> Interceptions::Find(Revision revision,

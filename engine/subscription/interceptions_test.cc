@@ -123,6 +123,27 @@ TEST_F(InterceptionsTest, ForgettingASubscriptionLetsGoOfAllOfIts) {
   EXPECT_EQ(second->VerdictAt(1), Verdict::kPass);
 }
 
+TEST_F(InterceptionsTest, InterceptorsMayGoBeforeTheGateIsOpen) {
+  auto gate = Gate(1);
+  interceptions_.AddInterceptor(gate, P("/a/b"), 1);
+  interceptions_.Forget(1, now_);
+  interceptions_.AddInterceptor(gate, P("/a/b"), 2);
+  interceptions_.Open(gate, now_);
+  EXPECT_EQ(gate->VerdictAt(1), Verdict::kPass);
+  EXPECT_EQ(interceptions_.Find(1, 0), nullptr);
+  EXPECT_EQ(interceptions_.pending(), 0u);
+
+  auto second = Gate(2);
+  interceptions_.AddInterceptor(second, P("/a/b"), 1);
+  interceptions_.Forget(1, now_);
+  const uint64_t upper = interceptions_.AddInterceptor(second, P("/a"), 2);
+  interceptions_.Open(second, now_);
+  EXPECT_EQ(second->VerdictAt(1), Verdict::kPass);
+  EXPECT_EQ(second->VerdictAt(2), Verdict::kWait);
+  EXPECT_TRUE(interceptions_.Take({{{upper, false}}}, now_).empty());
+  EXPECT_EQ(second->VerdictAt(2), Verdict::kPass);
+}
+
 TEST_F(InterceptionsTest, ThereIsRoomForSoMany) {
   for (Revision revision = 1; revision <= 3; ++revision) {
     EXPECT_TRUE(interceptions_.HasRoom(1));
