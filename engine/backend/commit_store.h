@@ -7,24 +7,57 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/history_log.h"
 #include "engine/path/path.h"
+#include "engine/request/request_identity.h"
 
 namespace restate {
 
-// A path that is bound to a session.
-struct Lease {
-  Path path;
+// What a lease lasts as long as: whichever of the two ends first. At least one
+// is set.
+struct LeaseTerms {
+  // The session that the path is bound to; empty if to none.
   std::string session_id;
+  // How long it lasts, in whole milliseconds; zero if it does not end by
+  // itself.
+  absl::Duration ttl;
+  bool operator==(const LeaseTerms&) const = default;
 };
 
-// A lease that begins or, without a session, ends.
+// A path that goes by itself.
+struct Lease {
+  Path path;
+  LeaseTerms terms;
+};
+
+// A lease that begins or, without terms, ends.
 struct LeaseChange {
   Path path;
-  std::optional<std::string> session_id;
+  std::optional<LeaseTerms> terms;
+};
+
+// A request that was answered.
+struct StoredRequest {
+  // Its place among all of them: one more than the one before it.
+  uint64_t sequence = 0;
+  RequestIdentity identity;
+  // When it was answered.
+  absl::Time time;
+  // As engine/request/answer_codec.h makes it.
+  std::string answer;
+};
+
+// What a batch does to the answered requests.
+struct RequestChanges {
+  // In order.
+  std::vector<StoredRequest> answered;
+  // Those with a sequence below this are forgotten; 0: none.
+  uint64_t forget_before = 0;
 };
 
 // What the store knows of the past when it is opened.
@@ -58,6 +91,7 @@ struct CommitBatch {
   std::vector<MountWrites> mounts;
   HistoryChanges history;
   std::vector<LeaseChange> leases;
+  RequestChanges requests;
   // Whether to wait until the batch is on the disk. Otherwise a power cut may
   // lose it, but none that came before, and no later durable batch without it.
   bool durable = true;
@@ -85,6 +119,11 @@ class CommitStore {
 
   // What is in the history.
   virtual std::shared_ptr<const HistoryLog> history() const = 0;
+
+  // Gives every answered request that is kept, in order. DATA_LOSS / CORRUPT if
+  // one is damaged; UNAVAILABLE.
+  virtual absl::Status ReadRequests(
+      absl::FunctionRef<void(StoredRequest)> take) const = 0;
 
   // Opens the store again after a failed Commit; then state() tells whether the
   // batch survived. Every snapshot of the store must have been let go of, which

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_CLOCK_CLOCK_H_
 #define RESTATE_ENGINE_CLOCK_CLOCK_H_
 
+#include <chrono>
+
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -13,12 +15,20 @@ class Clock {
   virtual ~Clock() = default;
   // The wall clock, for people: commit times.
   virtual absl::Time Now() const = 0;
+  // How long it has been since some moment before the start: never goes back,
+  // and does not jump when somebody sets the wall clock. For what must last a
+  // certain time.
+  virtual absl::Duration Monotonic() const = 0;
 };
 
 // The machine's clock.
 class SystemClock final : public Clock {
  public:
   absl::Time Now() const override { return absl::Now(); }
+  absl::Duration Monotonic() const override {
+    return absl::FromChrono(
+        std::chrono::steady_clock::now().time_since_epoch());
+  }
 };
 
 }  // namespace restate

@@ -9,8 +9,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/backend/backend.h"
 #include "engine/path/path.h"
+#include "engine/request/request_identity.h"
 #include "engine/value/value.h"
 
 namespace restate {
@@ -46,6 +48,9 @@ struct SetOperation {
   bool skip_notify = false;
   // If not empty: the session that the path is bound to (presence).
   std::string session_id;
+  // If not zero: the path goes after this time, in whole milliseconds. With a
+  // session too, whichever ends first.
+  absl::Duration ttl;
 };
 
 // A deletion of a subtree.
@@ -85,14 +90,24 @@ using Precondition = std::variant<UnchangedSince, Exists, Equals>;
 // The end of leases, instead of a client's operations: what they are on is
 // deleted, with origin EXPIRED.
 struct LeaseExpiry {
-  // Of this session; nothing means of all.
-  std::optional<std::string> session_id;
+  enum class Of {
+    // Those bound to any session.
+    kAllSessions,
+    // Those bound to `session_id`.
+    kSession,
+    // Those whose time is over, up to a bound: ask again for the rest.
+    kOverdue,
+  };
+  Of of = Of::kAllSessions;
+  std::string session_id;
 };
 
 // A transaction: all or nothing, one revision.
 struct CommitRequest {
   // If set, the operations are made from it when the commit is sequenced.
   std::optional<LeaseExpiry> expiry;
+  // If set, a success is remembered and answered again.
+  std::optional<RequestIdentity> identity;
   std::vector<Precondition> preconditions;
   std::vector<Operation> operations;
   // Answer before the fsync.
@@ -120,6 +135,8 @@ struct CommitResult {
   // Whether it has a revision of its own.
   bool changed = false;
   std::vector<OperationResult> results;
+  // What an earlier request with the same identity did: this one did nothing.
+  bool replayed = false;
 };
 
 // Called once with the outcome, on the sequencer's thread: must not block.

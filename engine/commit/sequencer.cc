@@ -3,67 +3,29 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "engine/backend/epoch.h"
 #include "engine/commit/executor.h"
+#include "engine/commit/sequencer_batch.h"
 #include "engine/error/error.h"
 
 namespace restate {
 namespace {
 
-// How long the sequencer waits between attempts to open a store again.
-constexpr absl::Duration kFirstReopenDelay = absl::Milliseconds(50);
-constexpr absl::Duration kLongestReopenDelay = absl::Seconds(5);
+// At most this many leases end in one commit, so that writers do not wait long
+// behind it.
+constexpr size_t kExpiredTogether = 1'000;
+// How long a lease waits whose path cannot be deleted now.
+constexpr absl::Duration kStuckLeaseDelay = absl::Seconds(5);
 
-// How much history a commit store keeps unless told otherwise.
-constexpr size_t kStoredHistoryBytes = size_t{4} << 30;
-
-HistoryBounds BoundsOf(const SequencerOptions& options) {
-  if (options.history.has_value()) return *options.history;
-  HistoryBounds bounds;
-  if (options.commit_store != nullptr) bounds.bytes = kStoredHistoryBytes;
-  return bounds;
-}
-
-absl::Status OutcomeUnknown(const absl::Status& cause) {
-  return MakeError(
-      Reason::kOutcomeUnknown,
-      absl::StrCat("storage failed while the commit was made durable, and it "
-                   "may or may not have happened: read to find out, then "
-                   "retry (",
-                   cause.message(), ")"));
+// The path that an operation is about.
+const Path& PathOf(const Operation& operation) {
+  return std::visit([](const auto& one) -> const Path& { return one.path; },
+                    operation);
 }
 
 }  // namespace
-
-// A batch on its way. Lets go of everything that holds the store's snapshots
-// before the store is opened again.
-struct Sequencer::Batch {
-  struct Answer {
-    CommitCallback done;
-    absl::StatusOr<CommitResult> result;
-  };
-
-  Batch(std::shared_ptr<const PublishedState> published,
-        const LeafCache* leaves)
-      : state(std::move(published)),
-        overlay(std::in_place, &state->tree(), leaves) {}
-
-  // The state before the batch.
-  std::shared_ptr<const PublishedState> state;
-  // None once the batch has failed.
-  std::optional<Overlay> overlay;
-  // In order; those of relaxed commits have gone out already.
-  std::vector<Answer> answers;
-  // Those that have a revision. Shared with the history once it is complete.
-  std::vector<SequencedCommit> sequenced;
-  CommitGroup group;
-  // All of the changes; filled when the batch is split.
-  std::vector<Write> all_writes;
-  // The same by mount.
-  std::vector<std::vector<Write>> writes;
-};
 
 Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
@@ -81,108 +43,6 @@ absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
 }
 
 Sequencer::~Sequencer() { Stop().IgnoreError(); }
-
-absl::Status Sequencer::Initialize() {
-  std::vector<Path> points;
-  for (const Mount& mount : options_.mounts) points.push_back(mount.at);
-  if (absl::Status status = MountTable::Check(points); !status.ok()) {
-    return status;
-  }
-  table_.emplace(std::move(points));
-  mount_health_.assign(options_.mounts.size(), absl::OkStatus());
-
-  absl::StatusOr<std::shared_ptr<CommitHistory>> history =
-      CommitHistory::Open(BoundsOf(options_), options_.commit_store.get());
-  if (!history.ok()) return history.status();
-  history_ = *std::move(history);
-  leases_.emplace(options_.commit_store == nullptr
-                      ? std::vector<Lease>()
-                      : options_.commit_store->state().leases);
-  bool resets_volatile_mounts = false;
-  if (options_.commit_store == nullptr) {
-    epoch_ = NewEpoch();
-  } else {
-    const CommitStoreState& past = options_.commit_store->state();
-    epoch_ = past.epoch;
-    last_given_ = past.reserved;
-    last_committed_ = past.last_committed;
-    reserved_ = past.reserved;
-    if (absl::Status status = EnsureReserved(options_.max_batch_commits);
-        !status.ok()) {
-      return status;
-    }
-    resets_volatile_mounts =
-        past.existed &&
-        std::any_of(options_.mounts.begin(), options_.mounts.end(),
-                    [](const Mount& mount) { return !mount.backend->durable(); });
-    // What volatile mounts held is gone: that is a commit, and no precondition
-    // or resumption reaches across it.
-    if (resets_volatile_mounts) ++last_given_;
-  }
-  last_changes_.emplace(options_.last_changes_bytes, last_given_);
-  std::shared_ptr<const PublishedState> first = StateOfAllMounts(last_given_);
-  for (const MountedSnapshot& mount : first->mounts()) {
-    if (!mount.snapshot.ok()) return mount.snapshot.status();
-  }
-  if (resets_volatile_mounts) {
-    if (absl::Status status = CommitReset(*first); !status.ok()) return status;
-  }
-  history_->SetPublished(last_given_);
-  publication_.emplace(std::move(first));
-  return absl::OkStatus();
-}
-
-absl::Status Sequencer::CommitReset(const PublishedState& first) {
-  SequencedCommit commit;
-  commit.revision = last_given_;
-  commit.commit_time = options_.clock->Now();
-  commit.origin = CommitOrigin::kMount;
-  std::vector<Path> places;
-  for (const Mount& mount : options_.mounts) {
-    if (!mount.backend->durable()) places.push_back(mount.at);
-  }
-  std::sort(places.begin(), places.end());
-  for (const Path& place : places) {
-    // Durable mounts below it are still there.
-    absl::StatusOr<NodeProbe> now = first.tree().Probe(place);
-    if (!now.ok()) return now.status();
-    Effect effect;
-    effect.index = static_cast<int32_t>(commit.effects.size());
-    effect.path = place;
-    effect.after_incomplete = now->exists() || place.is_root();
-    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
-                                          : Effect::Kind::kDelete;
-    effect.complete = false;
-    effect.below_unknown = true;
-    commit.effects.push_back(std::move(effect));
-  }
-  const auto group =
-      std::make_shared<const std::vector<SequencedCommit>>(1, commit);
-  CommitBatch reset;
-  reset.last_committed = last_given_;
-  reset.reserved = reserved_;
-  reset.history = history_->Prepare(*group);
-  reset.durable = false;
-  absl::Status status = options_.commit_store->Commit(reset);
-  if (!status.ok()) return status;
-  last_committed_ = last_given_;
-  history_->Append(group);
-  return absl::OkStatus();
-}
-
-std::shared_ptr<const PublishedState> Sequencer::StateOfAllMounts(
-    Revision revision) {
-  std::vector<MountedSnapshot> mounts;
-  for (size_t i = 0; i < options_.mounts.size(); ++i) {
-    const Mount& mount = options_.mounts[i];
-    absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
-        mount_health_[i].ok() ? mount.backend->TakeSnapshot()
-                              : mount_health_[i];
-    mounts.push_back(MountedSnapshot{mount.at, std::move(snapshot),
-                                     std::string(mount.backend->kind())});
-  }
-  return std::make_shared<const PublishedState>(revision, std::move(mounts));
-}
 
 absl::Status Sequencer::CheckEpoch(const std::string& epoch) const {
   if (epoch.empty() || epoch == epoch_) return absl::OkStatus();
@@ -254,7 +114,7 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
     Decide(batch);
     return;
   }
-  if (absl::Status status = StoreLeases(); !status.ok()) {
+  if (absl::Status status = StoreAnswers(batch); !status.ok()) {
     Recover(batch);
     return;
   }
@@ -268,6 +128,12 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
   const auto can_store = [this](const Write& write) { return CanStore(write); };
   batch.answers.reserve(commits.size());
   for (QueuedCommit& commit : commits) {
+    if (std::optional<absl::StatusOr<CommitResult>> answer =
+            AnswerOf(commit.request);
+        answer.has_value()) {
+      Answer(batch, commit, *std::move(answer));
+      continue;
+    }
     const Revision revision = last_given_ + 1;
     if (absl::Status status = Prepare(&commit.request); !status.ok()) {
       batch.answers.push_back({std::move(commit.done), std::move(status)});
@@ -301,21 +167,48 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     }
     result.revision = last_given_;
     leases_->Stage(commit.request, result);
-    if (commit.request.relaxed) {
-      publication_->GiveOut(last_given_);
-      commit.done(std::move(result));
-    } else {
-      batch.answers.push_back({std::move(commit.done), std::move(result)});
+    if (commit.request.identity.has_value()) {
+      answered_->Stage(*commit.request.identity, result);
+      if (!result.changed) {
+        batch.has_durable_answer |= IsAboutCommitStore(commit.request);
+      }
     }
+    Answer(batch, commit, std::move(result));
   }
   publication_->GiveOut(last_given_);
 }
 
-absl::Status Sequencer::Prepare(CommitRequest* request) const {
+void Sequencer::Answer(Batch& batch, QueuedCommit& commit,
+                       absl::StatusOr<CommitResult> result) {
+  if (commit.request.relaxed && result.ok()) {
+    publication_->GiveOut(last_given_);
+    commit.done(std::move(result));
+  } else {
+    batch.answers.push_back({std::move(commit.done), std::move(result)});
+  }
+}
+
+bool Sequencer::IsAboutCommitStore(const CommitRequest& request) const {
+  if (request.operations.empty()) return true;
+  return std::any_of(request.operations.begin(), request.operations.end(),
+                     [this](const Operation& operation) {
+                       return IsInCommitStore(PathOf(operation));
+                     });
+}
+
+std::optional<absl::StatusOr<CommitResult>> Sequencer::AnswerOf(
+    const CommitRequest& request) const {
+  if (!request.identity.has_value()) return std::nullopt;
+  absl::StatusOr<std::optional<CommitResult>> found =
+      answered_->Find(*request.identity);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return std::nullopt;
+  return **std::move(found);
+}
+
+absl::Status Sequencer::Prepare(CommitRequest* request) {
   if (request->expiry.has_value()) {
-    for (const Path& path : leases_->PathsOf(request->expiry->session_id)) {
-      request->operations.push_back(DeleteOperation{.path = path});
-    }
+    PrepareExpiry(request);
     return absl::OkStatus();
   }
   for (const Operation& operation : request->operations) {
@@ -330,22 +223,61 @@ absl::Status Sequencer::Prepare(CommitRequest* request) const {
   return absl::OkStatus();
 }
 
-absl::Status Sequencer::StoreLeases() {
-  if (!leases_->HasStaged()) return absl::OkStatus();
+void Sequencer::PrepareExpiry(CommitRequest* request) {
+  const LeaseExpiry& expiry = *request->expiry;
+  std::vector<Path> paths;
+  switch (expiry.of) {
+    case LeaseExpiry::Of::kAllSessions:
+      paths = leases_->PathsOfSessions();
+      break;
+    case LeaseExpiry::Of::kSession:
+      paths = leases_->PathsOf(expiry.session_id);
+      break;
+    case LeaseExpiry::Of::kOverdue: {
+      // Those on a mount that is down must not keep the others.
+      std::vector<Path> stuck;
+      for (Path& path : leases_->Overdue(kExpiredTogether)) {
+        if (CanStore(Write{.path = path}).ok()) {
+          paths.push_back(std::move(path));
+        } else {
+          stuck.push_back(std::move(path));
+        }
+      }
+      leases_->Postpone(stuck, kStuckLeaseDelay);
+      break;
+    }
+  }
+  for (Path& path : paths) {
+    request->operations.push_back(DeleteOperation{.path = std::move(path)});
+  }
+}
+
+absl::Status Sequencer::StoreAnswers(const Batch& batch) {
+  if (!leases_->HasStaged() && !answered_->HasStaged()) {
+    return absl::OkStatus();
+  }
   if (options_.commit_store != nullptr) {
-    CommitBatch batch;
-    batch.last_committed = last_committed_;
-    batch.reserved = reserved_;
-    batch.leases = leases_->Staged();
-    batch.durable = std::any_of(batch.leases.begin(), batch.leases.end(),
-                                [this](const LeaseChange& change) {
-                                  return IsInCommitStore(change.path);
-                                });
-    absl::Status status = options_.commit_store->Commit(batch);
+    CommitBatch decision;
+    decision.last_committed = last_committed_;
+    decision.reserved = reserved_;
+    decision.leases = leases_->Staged();
+    decision.requests = answered_->Staged();
+    decision.durable =
+        batch.has_durable_answer || LeasesAreInCommitStore(decision.leases);
+    absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) return status;
   }
   leases_->PublishStaged();
+  answered_->PublishStaged();
   return absl::OkStatus();
+}
+
+bool Sequencer::LeasesAreInCommitStore(
+    const std::vector<LeaseChange>& leases) const {
+  return std::any_of(leases.begin(), leases.end(),
+                     [this](const LeaseChange& change) {
+                       return IsInCommitStore(change.path);
+                     });
 }
 
 absl::Status Sequencer::CanStore(const Write& write) const {
@@ -395,6 +327,7 @@ void Sequencer::Decide(Batch& batch) {
     // Nothing has been written. The revisions are spent, and published, so that
     // the marks of last changes do not lie in the future.
     leases_->DropStaged();
+    answered_->DropStaged();
     PublishState(last_given_);
     for (Batch::Answer& answer : batch.answers) answer.done(split.status());
     return;
@@ -412,11 +345,13 @@ void Sequencer::Decide(Batch& batch) {
     decision.mounts.push_back(MountWrites{*id, std::move(batch.writes[i])});
   }
   decision.history = history_->Prepare(*batch.group);
-  decision.leases = leases_->Staged();
   if (options_.commit_store != nullptr) {
+    decision.leases = leases_->Staged();
+    decision.requests = answered_->Staged();
     // A ping is as durable as what it is about.
     decision.durable =
-        !decision.mounts.empty() ||
+        !decision.mounts.empty() || batch.has_durable_answer ||
+        LeasesAreInCommitStore(decision.leases) ||
         std::any_of(batch.group->begin(), batch.group->end(),
                     [this](const SequencedCommit& commit) {
                       return std::any_of(
@@ -476,6 +411,7 @@ void Sequencer::RememberLeaves(const Batch& batch) {
 void Sequencer::Publish(Batch& batch) {
   RememberLeaves(batch);
   leases_->PublishStaged();
+  answered_->PublishStaged();
   history_->Append(batch.group);
   PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {
@@ -489,57 +425,6 @@ void Sequencer::Publish(Batch& batch) {
 void Sequencer::PublishState(Revision revision) {
   history_->SetPublished(revision);
   publication_->Publish(StateOfAllMounts(revision));
-}
-
-void Sequencer::Recover(Batch& batch) {
-  const absl::Status failure = MakeError(
-      Reason::kMountUnavailable,
-      "the store failed and is being opened again: try again shortly");
-  SetHealth(failure);
-  const absl::Status unknown = OutcomeUnknown(failure);
-  for (Batch::Answer& answer : batch.answers) answer.done(unknown);
-  publication_->FailWaiters(unknown);
-  leaf_cache_.Clear();
-
-  // Readers go on with what needs no store; nobody keeps the store's snapshots.
-  const Revision published = batch.state->revision();
-  const std::vector<absl::Status> healthy = mount_health_;
-  for (size_t i = 0; i < options_.mounts.size(); ++i) {
-    if (options_.mounts[i].backend->commit_store_mount().has_value()) {
-      mount_health_[i] = failure;
-    }
-  }
-  batch.overlay.reset();
-  batch.state.reset();
-  PublishState(published);
-
-  absl::Duration delay = kFirstReopenDelay;
-  while (!options_.commit_store->Reopen().ok()) {
-    CommitQueue::Work refused = queue_.TakeAllWithin(delay);
-    for (auto& task : refused.tasks) task();
-    for (QueuedCommit& commit : refused.commits) commit.done(failure);
-    // The store stays closed; what was answered is safe in it.
-    if (refused.finished) return;
-    delay = std::min(2 * delay, kLongestReopenDelay);
-  }
-  mount_health_ = healthy;
-  const CommitStoreState& found = options_.commit_store->state();
-  reserved_ = found.reserved;
-  SetHealth(absl::OkStatus());
-  last_committed_ = found.last_committed;
-  leases_->Reload(found.leases);
-  const bool survived =
-      batch.group != nullptr &&
-      found.last_committed >= batch.group->back().revision;
-  // If it fails the store does, and the next batch finds out.
-  history_->StoreReopened(found.last_committed).IgnoreError();
-  if (!survived) {
-    PublishState(last_given_);
-    return;
-  }
-  ApplyToOtherMounts(batch);
-  batch.answers.clear();
-  Publish(batch);
 }
 
 }  // namespace restate

@@ -26,6 +26,7 @@
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
 #include "engine/lease/lease_table.h"
+#include "engine/request/answered_requests.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -57,6 +58,8 @@ struct SequencerOptions {
   size_t leaf_cache_bytes = size_t{64} << 20;
   // Bounds of the history: 4 GiB in the commit store; HistoryBounds' without.
   std::optional<HistoryBounds> history;
+  // Bounds of what is remembered of answered requests.
+  RequestBounds requests;
   // Bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes = size_t{1} << 20;
   // OK, or NOT_FOUND / SESSION_LOST: asked on the sequencer's thread, when a
@@ -70,7 +73,9 @@ struct SequencerOptions {
 //
 //   1. take what is queued
 //   2. execute each commit in order, against the published state and what this
-//      batch has changed so far; each that changes something gets a revision
+//      batch has changed so far; each that changes something gets a revision.
+//      One whose request was answered before, or earlier in the batch, is not
+//      executed: it gets that answer
 //   3. split the changes by mount; write the commit store's part and the
 //      commits themselves, for the history, in one durable step: this decides
 //      the batch
@@ -103,8 +108,10 @@ class Sequencer {
   // The commits of the past: everything up to the published revision, and
   // nothing after it.
   History& history() { return *history_; }
-  // Which paths are bound to sessions; Find is for anybody.
+  // Which paths go by themselves; thread-safe as LeaseTable says.
   const LeaseTable& leases() const { return *leases_; }
+  // How far back retries are known.
+  AnsweredRequests::Status requests() const { return answered_->status(); }
   // The same for readers that may outlive the sequencer.
   std::shared_ptr<const History> shared_history() const { return history_; }
 
@@ -142,15 +149,27 @@ class Sequencer {
   void RunBatch(std::vector<QueuedCommit> commits);
   // Step 2.
   void ExecuteCommits(std::vector<QueuedCommit>& commits, Batch& batch);
+  // Now if it is relaxed, else with its batch.
+  void Answer(Batch& batch, QueuedCommit& commit,
+              absl::StatusOr<CommitResult> result);
+  // Whether anything that it asks for is kept by the commit store.
+  bool IsAboutCommitStore(const CommitRequest& request) const;
   // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
   void Decide(Batch& batch);
   absl::Status CanStore(const Write& write) const;
   // Whether what is at `path` is kept by the commit store.
   bool IsInCommitStore(const Path& path) const;
-  // Step 3 of a batch that does nothing but begin or end leases.
-  absl::Status StoreLeases();
+  // Whether a commit is answered again, or refused, instead of executed.
+  std::optional<absl::StatusOr<CommitResult>> AnswerOf(
+      const CommitRequest& request) const;
+  // Step 3 of a batch without revisions: leases, and answers to remember.
+  absl::Status StoreAnswers(const Batch& batch);
+  // Whether one of the leases that are staged is on a path that lasts.
+  bool LeasesAreInCommitStore(const std::vector<LeaseChange>& leases) const;
   // The operations of a commit that ends leases; whether sessions are there.
-  absl::Status Prepare(CommitRequest* request) const;
+  absl::Status Prepare(CommitRequest* request);
+  // The deletions that end leases.
+  void PrepareExpiry(CommitRequest* request);
   absl::Status EnsureReserved(size_t revisions);
   void ApplyToOtherMounts(Batch& batch);
   void Publish(Batch& batch);
@@ -158,6 +177,8 @@ class Sequencer {
   void PublishState(Revision revision);
   void RememberLeaves(const Batch& batch);
   void Recover(Batch& batch);
+  // The store, and what is known of its leases and requests.
+  absl::Status ReopenStore();
   void SetHealth(absl::Status health);
 
   SequencerOptions options_;
@@ -175,6 +196,7 @@ class Sequencer {
   LeafCache leaf_cache_;
   std::shared_ptr<CommitHistory> history_;
   std::optional<LeaseTable> leases_;
+  std::optional<AnsweredRequests> answered_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 

@@ -33,6 +33,9 @@ class HandClock final : public Clock {
     MutexLock lock(&mutex_);
     return now_;
   }
+  absl::Duration Monotonic() const override {
+    return Now() - absl::UnixEpoch();
+  }
   void Advance(absl::Duration by) {
     MutexLock lock(&mutex_);
     now_ += by;

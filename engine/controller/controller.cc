@@ -59,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
 void Controller::ExpireLeases(const std::string& session_id,
                               absl::AnyInvocable<void()> done) {
   CommitRequest request;
-  request.expiry = LeaseExpiry{session_id};
+  request.expiry = LeaseExpiry{LeaseExpiry::Of::kSession, session_id};
   Commit(std::move(request), [this, session_id, done = std::move(done)](
                                  absl::StatusOr<CommitResult> result) mutable {
     if (!result.ok()) {
@@ -69,6 +69,17 @@ void Controller::ExpireLeases(const std::string& session_id,
       unexpired_.push_back(session_id);
     }
     done();
+  });
+}
+
+void Controller::ExpireOverdue() {
+  if (!sequencer_->leases().HasOverdue() || expiring_.exchange(true)) return;
+  CommitRequest request;
+  request.expiry = LeaseExpiry{LeaseExpiry::Of::kOverdue, ""};
+  Commit(std::move(request), [this](absl::StatusOr<CommitResult> result) {
+    expiring_ = false;
+    // One commit ends a bounded number. If it failed, Tick tries again.
+    if (result.ok()) ExpireOverdue();
   });
 }
 
@@ -112,6 +123,7 @@ Controller::Status Controller::GetStatus() const {
   status.history_bytes = history.bytes();
   status.sessions = sessions_->count();
   status.subscriptions = hub_->count();
+  status.requests = sequencer_->requests();
   status.unacknowledged = hub_->interceptions().pending();
   return status;
 }
@@ -134,6 +146,7 @@ absl::Status Controller::Compact(Revision through) {
 void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);
+  ExpireOverdue();
   if (now < next_check_) return;
   next_check_ = now + kCheckInterval;
   std::vector<std::string> unexpired;

@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_CONTROLLER_CONTROLLER_H_
 #define RESTATE_ENGINE_CONTROLLER_CONTROLLER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,11 +20,12 @@
 #include "engine/commit/publication.h"
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
+#include "engine/lease/lease_table.h"
+#include "engine/request/answered_requests.h"
 #include "engine/session/session_table.h"
 #include "engine/subscription/event_stream.h"
 #include "engine/subscription/subscription_hub.h"
 #include "engine/subscription/subscription_spec.h"
-#include "engine/sync/mutex.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -86,8 +88,8 @@ class Controller {
   absl::StatusOr<std::unique_ptr<EventStream>> Subscribe(
       SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready);
 
-  // The session that a path is bound to (presence).
-  std::optional<std::string> LeaseOf(const Path& path) const {
+  // What a path's life hangs on; nothing if it stays.
+  std::optional<LeaseStatus> LeaseOf(const Path& path) const {
     return sequencer_->leases().Find(path);
   }
 
@@ -121,6 +123,8 @@ class Controller {
     size_t sessions = 0;
     size_t subscriptions = 0;
     size_t unacknowledged = 0;
+    // How far back retries are known.
+    AnsweredRequests::Status requests;
   };
   Status GetStatus() const;
 
@@ -129,8 +133,8 @@ class Controller {
   absl::Status Compact(Revision through);
 
   // Time has passed: deadlines of interceptions, minimum intervals, grace times
-  // of sessions, the age of the history. Call it about every 50 ms, from one
-  // thread.
+  // of sessions, ends of leases, the age of the history. Call it about every
+  // 50 ms, from one thread.
   void Tick(absl::Time now);
 
   // OK, or why no writes are taken (for health).
@@ -148,6 +152,9 @@ class Controller {
   void ExpireLeases(const std::string& session_id,
                     absl::AnyInvocable<void()> done);
 
+  // Submits the end of the leases whose time is over, unless that is under way.
+  void ExpireOverdue();
+
   // Tells this process's ack tokens from those of others.
   std::string issuer_;
   const Clock* clock_ = nullptr;
@@ -156,6 +163,8 @@ class Controller {
   std::unique_ptr<SessionTable> sessions_;
   // Tick's: when it looks again at what is not urgent.
   absl::Time next_check_ = absl::InfinitePast();
+  // Whether overdue leases are being ended.
+  std::atomic<bool> expiring_ = false;
 
   Mutex expiry_mutex_;
   // Sessions that are over, whose leases are not.

@@ -30,6 +30,9 @@ class ManualClock final : public Clock {
   absl::Time Now() const override {
     return absl::FromUnixMillis(millis_.load());
   }
+  absl::Duration Monotonic() const override {
+    return absl::Milliseconds(millis_.load());
+  }
   void Advance(absl::Duration by) {
     millis_ += absl::ToInt64Milliseconds(by);
   }
@@ -624,14 +627,15 @@ TEST_F(SessionTest, WhatIsBoundToASessionGoesWithIt) {
   SetOperation here = SetOf("/online/alice", I(1));
   here.session_id = "s";
   Do({here});
-  EXPECT_EQ(controller_->LeaseOf(P("/online/alice")), "s");
+  EXPECT_EQ(controller_->LeaseOf(P("/online/alice"))->terms,
+            (LeaseTerms{"s", absl::ZeroDuration()}));
   // What others write below goes with it; what they write at the path stays.
   Set("/online/alice/mood", Value::String("fine"));
   SetOperation other = SetOf("/online/bob", I(1));
   other.session_id = "s";
   Do({other});
   Set("/online/bob", I(2));
-  EXPECT_EQ(controller_->LeaseOf(P("/online/bob")), std::nullopt);
+  EXPECT_FALSE(controller_->LeaseOf(P("/online/bob")).has_value());
   Drain(*watcher);
   ASSERT_TRUE(controller_->sessions().Close("s").ok());
   Settle();

@@ -1,5 +1,7 @@
 #include "engine/lease/lease_table.h"
 
+#include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "engine/tree/tree.h"
@@ -22,14 +24,54 @@ bool MergeAddresses(const Value& value, const Path& relative) {
 
 }  // namespace
 
-LeaseTable::LeaseTable(const std::vector<Lease>& leases) { Reload(leases); }
+LeaseTable::LeaseTable(const Clock* clock, const std::vector<Lease>& leases)
+    : clock_(clock) {
+  Reload(leases);
+}
+
+LeaseTable::Entry LeaseTable::StartNow(LeaseTerms terms) const {
+  const absl::Duration deadline = terms.ttl > absl::ZeroDuration()
+                                      ? clock_->Monotonic() + terms.ttl
+                                      : absl::InfiniteDuration();
+  return {std::move(terms), deadline};
+}
 
 void LeaseTable::Reload(const std::vector<Lease>& leases) {
   staged_.clear();
   MutexLock lock(&mutex_);
   leases_.clear();
-  for (const Lease& lease : leases) leases_[lease.path] = lease.session_id;
+  by_deadline_.clear();
+  by_session_.clear();
+  for (const Lease& lease : leases) Insert(lease.path, StartNow(lease.terms));
+  UpdateQuickViews();
+}
+
+void LeaseTable::Insert(const Path& path, Entry entry) {
+  Erase(path);
+  if (entry.deadline != absl::InfiniteDuration()) {
+    by_deadline_.emplace(entry.deadline, path);
+  }
+  if (!entry.terms.session_id.empty()) {
+    by_session_.emplace(entry.terms.session_id, path);
+  }
+  leases_.emplace(path, std::move(entry));
+}
+
+void LeaseTable::Erase(const Path& path) {
+  auto it = leases_.find(path);
+  if (it == leases_.end()) return;
+  by_deadline_.erase({it->second.deadline, path});
+  by_session_.erase({it->second.terms.session_id, path});
+  leases_.erase(it);
+}
+
+void LeaseTable::UpdateQuickViews() {
   count_.store(leases_.size(), std::memory_order_release);
+  first_deadline_.store(
+      by_deadline_.empty()
+          ? INT64_MAX
+          : absl::ToInt64Nanoseconds(by_deadline_.begin()->first),
+      std::memory_order_release);
 }
 
 template <typename Ends>
@@ -68,14 +110,19 @@ void LeaseTable::Stage(const CommitRequest& request,
                MergeAddresses(set->value, path.RelativeTo(set->path));
       });
     }
-    if (!set->session_id.empty()) staged_[set->path] = set->session_id;
+    if (!set->session_id.empty() || set->ttl > absl::ZeroDuration()) {
+      staged_[set->path] = StartNow({set->session_id, set->ttl});
+    }
   }
 }
 
 std::vector<LeaseChange> LeaseTable::Staged() const {
   std::vector<LeaseChange> changes;
-  for (const auto& [path, session_id] : staged_) {
-    changes.push_back(LeaseChange{path, session_id});
+  changes.reserve(staged_.size());
+  for (const auto& [path, entry] : staged_) {
+    LeaseChange change{path, std::nullopt};
+    if (entry.has_value()) change.terms = entry->terms;
+    changes.push_back(std::move(change));
   }
   return changes;
 }
@@ -83,46 +130,111 @@ std::vector<LeaseChange> LeaseTable::Staged() const {
 void LeaseTable::PublishStaged() {
   if (staged_.empty()) return;
   MutexLock lock(&mutex_);
-  for (auto& [path, session_id] : staged_) {
-    if (session_id.has_value()) {
-      leases_[path] = *std::move(session_id);
+  for (auto& [path, entry] : staged_) {
+    if (entry.has_value()) {
+      Insert(path, *std::move(entry));
     } else {
-      leases_.erase(path);
+      Erase(path);
     }
   }
   staged_.clear();
-  count_.store(leases_.size(), std::memory_order_release);
+  UpdateQuickViews();
 }
 
-std::vector<Path> LeaseTable::PathsOf(
-    const std::optional<std::string>& session_id) const {
-  absl::btree_map<Path, std::string> all;
+std::vector<Path> LeaseTable::Paths() const {
+  absl::btree_set<Path> paths;
   {
     MutexLock lock(&mutex_);
-    all = leases_;
+    for (const auto& [path, entry] : leases_) paths.insert(path);
   }
-  for (const auto& [path, staged] : staged_) {
-    if (staged.has_value()) {
-      all[path] = *staged;
+  for (const auto& [path, entry] : staged_) {
+    if (entry.has_value()) {
+      paths.insert(path);
     } else {
-      all.erase(path);
+      paths.erase(path);
     }
   }
-  std::vector<Path> paths;
-  for (const auto& [path, bound_to] : all) {
-    if (!session_id.has_value() || bound_to == *session_id) {
-      paths.push_back(path);
+  return {paths.begin(), paths.end()};
+}
+
+std::vector<Path> LeaseTable::PathsOfSessions() const {
+  absl::btree_set<Path> paths;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [session_id, path] : by_session_) {
+      if (!staged_.contains(path)) paths.insert(path);
     }
+  }
+  for (const auto& [path, entry] : staged_) {
+    if (entry.has_value() && !entry->terms.session_id.empty()) {
+      paths.insert(path);
+    }
+  }
+  return {paths.begin(), paths.end()};
+}
+
+std::vector<Path> LeaseTable::PathsOf(const std::string& session_id) const {
+  absl::btree_set<Path> paths;
+  {
+    MutexLock lock(&mutex_);
+    for (auto it = by_session_.lower_bound({session_id, Path()});
+         it != by_session_.end() && it->first == session_id; ++it) {
+      if (!staged_.contains(it->second)) paths.insert(it->second);
+    }
+  }
+  for (const auto& [path, entry] : staged_) {
+    if (entry.has_value() && entry->terms.session_id == session_id) {
+      paths.insert(path);
+    }
+  }
+  return {paths.begin(), paths.end()};
+}
+
+std::vector<Path> LeaseTable::Overdue(size_t limit) const {
+  const absl::Duration now = clock_->Monotonic();
+  std::vector<Path> paths;
+  MutexLock lock(&mutex_);
+  for (auto it = by_deadline_.begin();
+       it != by_deadline_.end() && it->first <= now && paths.size() < limit;
+       ++it) {
+    if (!staged_.contains(it->second)) paths.push_back(it->second);
   }
   return paths;
 }
 
-std::optional<std::string> LeaseTable::Find(const Path& path) const {
+void LeaseTable::Postpone(const std::vector<Path>& paths,
+                          absl::Duration delay) {
+  if (paths.empty()) return;
+  const absl::Duration deadline = clock_->Monotonic() + delay;
+  MutexLock lock(&mutex_);
+  for (const Path& path : paths) {
+    auto it = leases_.find(path);
+    if (it == leases_.end()) continue;
+    by_deadline_.erase({it->second.deadline, path});
+    it->second.deadline = deadline;
+    by_deadline_.emplace(deadline, path);
+  }
+  UpdateQuickViews();
+}
+
+std::optional<LeaseStatus> LeaseTable::Find(const Path& path) const {
   if (empty()) return std::nullopt;
   MutexLock lock(&mutex_);
   auto it = leases_.find(path);
   if (it == leases_.end()) return std::nullopt;
-  return it->second;
+  LeaseStatus status{it->second.terms, it->second.deadline};
+  if (status.expires_in != absl::InfiniteDuration()) {
+    status.expires_in =
+        std::clamp(status.expires_in - clock_->Monotonic(),
+                   absl::ZeroDuration(), status.terms.ttl);
+  }
+  return status;
+}
+
+bool LeaseTable::HasOverdue() const {
+  const int64_t first = first_deadline_.load(std::memory_order_acquire);
+  return first != INT64_MAX &&
+         first <= absl::ToInt64Nanoseconds(clock_->Monotonic());
 }
 
 }  // namespace restate

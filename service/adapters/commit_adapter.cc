@@ -8,6 +8,7 @@
 #include "engine/error/error.h"
 #include "service/adapters/operation_adapter.h"
 #include "service/adapters/request_fields.h"
+#include "service/adapters/request_id.h"
 #include "service/adapters/value_adapter.h"
 
 namespace restate {
@@ -29,7 +30,7 @@ absl::Status CheckCount(size_t count, std::string_view what,
       {{"limit", absl::StrCat(limits.max_operations)}});
 }
 
-// What all four writes have: durability, epoch and preconditions.
+// What all four writes have: identity, durability, epoch and preconditions.
 template <typename Proto>
 absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
                             CommitRequest* commit) {
@@ -42,6 +43,11 @@ absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
       break;
     default:
       return UnknownEnumNumber("durability", proto.durability());
+  }
+  if (!proto.request_id().empty()) {
+    absl::StatusOr<RequestIdentity> identity = IdentityOf(proto);
+    if (!identity.ok()) return identity.status();
+    commit->identity = *identity;
   }
   commit->epoch = proto.epoch();
   commit->bytes = proto.ByteSizeLong();
@@ -110,6 +116,7 @@ void EncodeRevision(const CommitResult& result, const std::string& epoch,
                     Proto* proto) {
   proto->set_revision(result.revision);
   proto->set_epoch(epoch);
+  proto->set_replayed(result.replayed);
 }
 
 }  // namespace

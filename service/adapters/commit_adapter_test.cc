@@ -65,7 +65,9 @@ TEST(DecodeSetTest, AllFields) {
       "mode": "WRITE_MODE_IF_ABSENT",
       "equality": {"mode": "EQUALITY_MODE_ALWAYS_WRITE"},
       "defaultValue": {"json": {"/": 2}}, "payload": {"json": "p"},
-      "skipNotify": true, "sessionId": "s", "epoch": "e", "durability": "DURABILITY_RELAXED"})");
+      "skipNotify": true, "sessionId": "s", "ttl": "1.5s", "epoch": "e",
+      "requestId": "123e4567-e89b-42d3-a456-426614174000",
+      "durability": "DURABILITY_RELAXED"})");
   const CommitRequest commit = DecodeCommit(request, {}).value();
   EXPECT_TRUE(commit.relaxed);
   EXPECT_EQ(commit.epoch, "e");
@@ -81,12 +83,17 @@ TEST(DecodeSetTest, AllFields) {
   EXPECT_EQ(set.payload, Value::String("p"));
   EXPECT_TRUE(set.skip_notify);
   EXPECT_EQ(set.session_id, "s");
+  EXPECT_EQ(set.ttl, absl::Milliseconds(1'500));
+  ASSERT_TRUE(commit.identity.has_value());
+  EXPECT_EQ(commit.identity->id,
+            absl::MakeUint128(0x123e4567e89b42d3, 0xa456426614174000));
 }
 
 TEST(DecodeSetTest, Defaults) {
   const CommitRequest commit = Set(R"({"value": {"json": null}})").value();
   EXPECT_FALSE(commit.relaxed);
   EXPECT_EQ(commit.epoch, "");
+  EXPECT_FALSE(commit.identity.has_value());
   const auto& set = std::get<SetOperation>(commit.operations.at(0));
   EXPECT_TRUE(set.path.is_root());
   EXPECT_EQ(set.value, Value::Null());
@@ -405,6 +412,59 @@ std::string Json(const Proto& proto) {
   std::string json;
   EXPECT_TRUE(google::protobuf::util::MessageToJsonString(proto, &json).ok());
   return json;
+}
+
+TEST(DecodeSetTest, Ttl) {
+  const auto ttl_of = [](const std::string& ttl) {
+    return SetOf(AtP(R"("value": {"json": 1}, "ttl": ")" + ttl + "\"")).ttl;
+  };
+  EXPECT_EQ(SetOf(AtP(R"("value": {"json": 1})")).ttl, absl::ZeroDuration());
+  EXPECT_EQ(ttl_of("0.001s"), absl::Milliseconds(1));
+  EXPECT_EQ(ttl_of("0.0010001s"), absl::Milliseconds(2)) << "rounded up";
+  EXPECT_EQ(ttl_of("31536000s"), absl::Hours(24 * 365));
+  for (const char* ttl : {"0s", "-1s", "0.0009s", "31536000.001s"}) {
+    ExpectError(Set(AtP(R"("value": {"json": 1}, "ttl": ")" +
+                        std::string(ttl) + "\""))
+                    .status(),
+                Reason::kInvalidRequest, "ttl is");
+  }
+  ExpectError(Commit(R"({"operations": [
+                  {"set": {"value": {"json": 1}, "ttl": "0s"}}]})")
+                  .status(),
+              Reason::kInvalidRequest, "operation 0: ttl is");
+}
+
+TEST(DecodeCommitTest, RequestIds) {
+  for (const char* id : {"retry-1", "123e4567e89b42d3a456426614174000"}) {
+    ExpectError(Commit(R"({"requestId": ")" + std::string(id) + "\"}").status(),
+                Reason::kInvalidRequest, "must be a UUID");
+  }
+  const std::string id =
+      R"("requestId": "123e4567-e89b-42d3-a456-426614174000")";
+  const auto set = Set(AtP(R"("value": {"json": 1}, )" + id));
+  const auto other = Set(AtP(R"("value": {"json": 2}, )" + id));
+  EXPECT_EQ(set->identity->id, other->identity->id);
+  EXPECT_NE(set->identity->fingerprint, other->identity->fingerprint);
+  EXPECT_EQ(set->identity,
+            Set(AtP(R"("value": {"json": 1}, )" + id))->identity);
+}
+
+TEST(EncodeResultTest, Replayed) {
+  CommitResult result = ResultOf({{true, Tree()}});
+  result.replayed = true;
+  v1::SetStateResponse set;
+  EncodeResult(result, "e", v1::VALUE_ENCODING_UNSPECIFIED, &set);
+  EXPECT_TRUE(set.replayed());
+  v1::DeleteStateResponse deletion;
+  EncodeResult(result, "e", &deletion);
+  EXPECT_TRUE(deletion.replayed());
+  v1::PingResponse ping;
+  EncodeResult(result, "e", &ping);
+  EXPECT_TRUE(ping.replayed());
+  const OperationKinds kinds = {v1::Operation::kPing};
+  v1::CommitResponse commit;
+  EncodeResult(result, kinds, "e", v1::VALUE_ENCODING_UNSPECIFIED, &commit);
+  EXPECT_TRUE(commit.replayed());
 }
 
 TEST(EncodeResultTest, Set) {

@@ -15,6 +15,8 @@
 namespace restate {
 namespace {
 
+constexpr absl::Duration kLongestTtl = absl::Hours(24 * 365);
+
 absl::Status InvalidRequest(std::string_view message) {
   return MakeError(Reason::kInvalidRequest, message);
 }
@@ -205,6 +207,12 @@ absl::StatusOr<SetOperation> DecodeAnySet(const Proto& proto,
   }
   set.skip_notify = proto.skip_notify();
   set.session_id = proto.session_id();
+  if (proto.has_ttl()) {
+    absl::StatusOr<absl::Duration> ttl =
+        DecodeDuration("ttl", proto.ttl(), absl::Milliseconds(1), kLongestTtl);
+    if (!ttl.ok()) return ttl.status();
+    set.ttl = absl::Ceil(*ttl, absl::Milliseconds(1));
+  }
   return set;
 }
 

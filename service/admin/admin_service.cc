@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "engine/error/error.h"
+#include "engine/request/answered_requests.h"
 #include "service/adapters/status_adapter.h"
 #include "service/adapters/time_adapter.h"
 
@@ -19,6 +20,15 @@ void EncodeHistory(const Controller::Status& status, v1::HistoryStatus* proto) {
     EncodeTime(status.history_oldest_time, proto->mutable_oldest_commit_time());
   }
   proto->set_bytes(static_cast<int64_t>(status.history_bytes));
+}
+
+void EncodeRequestIds(const AnsweredRequests::Status& status,
+                      v1::RequestIdsStatus* proto) {
+  proto->set_count(static_cast<int64_t>(status.count));
+  proto->set_bytes(static_cast<int64_t>(status.bytes));
+  if (status.oldest != absl::InfinitePast()) {
+    EncodeTime(status.oldest, proto->mutable_oldest_time());
+  }
 }
 
 }  // namespace
@@ -37,6 +47,7 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
   response->set_sessions(static_cast<int64_t>(status.sessions));
   response->set_subscriptions(static_cast<int64_t>(status.subscriptions));
   response->set_unacknowledged(static_cast<int64_t>(status.unacknowledged));
+  EncodeRequestIds(status.requests, response->mutable_request_ids());
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;

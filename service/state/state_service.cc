@@ -7,10 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
+#include "engine/lease/lease_table.h"
 #include "service/adapters/commit_adapter.h"
 #include "service/adapters/path_adapter.h"
 #include "service/adapters/request_fields.h"
 #include "service/adapters/status_adapter.h"
+#include "service/adapters/time_adapter.h"
 #include "service/adapters/value_adapter.h"
 #include "service/state/answer_size.h"
 #include "service/state/list_children.h"
@@ -28,6 +30,14 @@ constexpr size_t kMaxPageBytes = size_t{3} << 20;
 
 void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
   reactor->Finish(status.ok() ? grpc::Status::OK : ToGrpcStatus(status));
+}
+
+void EncodeLease(const LeaseStatus& lease, v1::Lease* proto) {
+  proto->set_session_id(lease.terms.session_id);
+  if (lease.terms.ttl > absl::ZeroDuration()) {
+    EncodeDuration(lease.terms.ttl, proto->mutable_ttl());
+    EncodeDuration(lease.expires_in, proto->mutable_expires_in());
+  }
 }
 
 // The options of a read, from the fields that reads have in common.
@@ -132,8 +142,8 @@ absl::Status StateService::ReadOne(const PublishedState& state,
   if (reading->tree.has_value()) {
     EncodeValue(*reading->tree, request.encoding(), response->mutable_value());
   }
-  if (std::optional<std::string> session = parts_.controller->LeaseOf(*path)) {
-    response->mutable_lease()->set_session_id(*std::move(session));
+  if (std::optional<LeaseStatus> lease = parts_.controller->LeaseOf(*path)) {
+    EncodeLease(*lease, response->mutable_lease());
   }
   response->set_exists(exists);
   response->set_truncated(reading->truncated);

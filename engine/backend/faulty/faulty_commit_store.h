@@ -23,6 +23,10 @@ class FaultyCommitStore : public CommitStore {
   std::shared_ptr<const HistoryLog> history() const override {
     return store_->history();
   }
+  absl::Status ReadRequests(
+      absl::FunctionRef<void(StoredRequest)> take) const override {
+    return store_->ReadRequests(take);
+  }
   absl::Status Reopen() override;
   absl::Status Close(Revision last_given) override;
 

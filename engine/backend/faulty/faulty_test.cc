@@ -26,6 +26,10 @@ class LastBatchStore : public CommitStore {
   std::shared_ptr<const HistoryLog> history() const override {
     return nullptr;
   }
+  absl::Status ReadRequests(
+      absl::FunctionRef<void(StoredRequest)> take) const override {
+    return absl::OkStatus();
+  }
   absl::Status Reopen() override { return absl::OkStatus(); }
   absl::Status Close(Revision last_given) override {
     state_.reserved = last_given;

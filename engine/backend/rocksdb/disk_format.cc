@@ -13,6 +13,11 @@ namespace {
 
 // The first byte of a leaf record.
 constexpr char kLeafFormat = 1;
+// The same of a lease, and of an answered request.
+constexpr char kLeaseFormat = 1;
+constexpr char kRequestFormat = 1;
+// Format, id, fingerprint and time, before the answer.
+constexpr size_t kRequestHeadBytes = 41;
 
 // Two revisions and a flag.
 constexpr size_t kCommitsBytes = 17;
@@ -104,6 +109,66 @@ std::optional<Revision> DecodeRevision(std::string_view bytes) {
   const auto revision = static_cast<Revision>(ReadBigEndian(bytes));
   if (revision < 0) return std::nullopt;
   return revision;
+}
+
+std::string EncodeLease(const LeaseTerms& terms) {
+  std::string bytes(1, kLeaseFormat);
+  AppendVarint(static_cast<uint64_t>(absl::ToInt64Milliseconds(terms.ttl)),
+               &bytes);
+  bytes.append(terms.session_id);
+  return bytes;
+}
+
+std::optional<LeaseTerms> DecodeLease(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != kLeaseFormat) return std::nullopt;
+  bytes.remove_prefix(1);
+  const std::optional<uint64_t> millis = TakeVarint(&bytes);
+  if (!millis.has_value() || *millis > INT64_MAX ||
+      (*millis == 0 && bytes.empty())) {
+    return std::nullopt;
+  }
+  return LeaseTerms{std::string(bytes),
+                    absl::Milliseconds(static_cast<int64_t>(*millis))};
+}
+
+std::string RequestKey(uint64_t sequence) {
+  std::string key;
+  AppendBigEndian(sequence, 8, &key);
+  return key;
+}
+
+std::string EncodeRequest(const StoredRequest& request) {
+  std::string bytes;
+  bytes.reserve(kRequestHeadBytes + request.answer.size());
+  bytes.push_back(kRequestFormat);
+  for (absl::uint128 number :
+       {request.identity.id, request.identity.fingerprint}) {
+    AppendBigEndian(absl::Uint128High64(number), 8, &bytes);
+    AppendBigEndian(absl::Uint128Low64(number), 8, &bytes);
+  }
+  AppendBigEndian(static_cast<uint64_t>(absl::ToUnixNanos(request.time)), 8,
+                  &bytes);
+  bytes.append(request.answer);
+  return bytes;
+}
+
+std::optional<StoredRequest> DecodeRequest(std::string_view key,
+                                           std::string_view bytes) {
+  if (key.size() != 8 || bytes.size() < kRequestHeadBytes ||
+      bytes.front() != kRequestFormat) {
+    return std::nullopt;
+  }
+  const auto number = [bytes](size_t at) {
+    return absl::MakeUint128(ReadBigEndian(bytes.substr(at, 8)),
+                             ReadBigEndian(bytes.substr(at + 8, 8)));
+  };
+  StoredRequest request;
+  request.sequence = ReadBigEndian(key);
+  request.identity = {number(1), number(17)};
+  request.time = absl::FromUnixNanos(
+      static_cast<int64_t>(ReadBigEndian(bytes.substr(33, 8))));
+  request.answer = std::string(bytes.substr(kRequestHeadBytes));
+  return request;
 }
 
 std::string SegmentKey(Revision last) {

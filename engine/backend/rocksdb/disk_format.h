@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/commit_store.h"
 #include "engine/backend/history_log.h"
 #include "engine/path/path.h"
 #include "engine/value/value.h"
@@ -23,6 +24,7 @@ inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr char kTreeFamily[] = "tree";
 inline constexpr char kMetaFamily[] = "meta";
 inline constexpr char kHistoryFamily[] = "history";
+inline constexpr char kRequestsFamily[] = "requests";
 
 // Keys of the meta family.
 inline constexpr std::string_view kFormatKey = "format";
@@ -31,7 +33,7 @@ inline constexpr std::string_view kCommitsKey = "commits";
 inline constexpr std::string_view kNextMountKey = "next_mount";
 // Followed by the key of the mount point's path.
 inline constexpr std::string_view kMountKeyPrefix = "mount:";
-// Followed by the key of the path; the value is the session's id.
+// Followed by the key of the path.
 inline constexpr std::string_view kLeaseKeyPrefix = "lease:";
 inline constexpr std::string_view kForgottenKey = "forgotten";
 // Followed by the revision of the segment's last commit.
@@ -55,6 +57,16 @@ std::optional<uint32_t> DecodeUint32(std::string_view bytes);
 // What meta's "forgotten" holds.
 std::string EncodeRevision(Revision revision);
 std::optional<Revision> DecodeRevision(std::string_view bytes);
+
+// A lease, in meta.
+std::string EncodeLease(const LeaseTerms& terms);
+std::optional<LeaseTerms> DecodeLease(std::string_view bytes);
+
+// An answered request: a record of the requests family.
+std::string RequestKey(uint64_t sequence);
+std::string EncodeRequest(const StoredRequest& request);
+std::optional<StoredRequest> DecodeRequest(std::string_view key,
+                                           std::string_view bytes);
 
 // A finished segment of the history, in meta.
 std::string SegmentKey(Revision last);

@@ -139,6 +139,52 @@ TEST(DiskFormatTest, Segments) {
   EXPECT_FALSE(DecodeSegment("segment:", bytes).has_value());
 }
 
+TEST(DiskFormatTest, Leases) {
+  const LeaseTerms presence{"browser-7", absl::ZeroDuration()};
+  EXPECT_EQ(EncodeLease(presence), std::string("\x01\0browser-7", 11));
+  const LeaseTerms minute{"", absl::Minutes(1)};
+  EXPECT_EQ(EncodeLease(minute), "\x01\xe0\xd4\x03");
+  const LeaseTerms both{"s", absl::Hours(24 * 365)};
+  for (const LeaseTerms& terms : {presence, minute, both}) {
+    EXPECT_EQ(DecodeLease(EncodeLease(terms)), terms);
+  }
+  EXPECT_FALSE(DecodeLease("").has_value());
+  EXPECT_FALSE(DecodeLease("browser-7").has_value());
+  EXPECT_FALSE(DecodeLease(std::string("\x01\0", 2)).has_value())
+      << "it would never end";
+  EXPECT_FALSE(DecodeLease("\x01\xe0").has_value());
+}
+
+TEST(DiskFormatTest, Requests) {
+  StoredRequest request;
+  request.sequence = 300;
+  request.identity.id =
+      absl::MakeUint128(0x123e4567e89b42d3, 0xa456426614174000);
+  request.identity.fingerprint = 5;
+  request.time = absl::FromUnixSeconds(1);
+  request.answer = "\x08\x07";
+  const std::string key = RequestKey(300);
+  const std::string bytes = EncodeRequest(request);
+  EXPECT_EQ(key, std::string("\0\0\0\0\0\0\1\x2c", 8));
+  EXPECT_EQ(bytes,
+            std::string("\x01"
+                        "\x12\x3e\x45\x67\xe8\x9b\x42\xd3"
+                        "\xa4\x56\x42\x66\x14\x17\x40\0"
+                        "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5"
+                        "\0\0\0\0\x3b\x9a\xca\0"
+                        "\x08\x07",
+                        43));
+  const std::optional<StoredRequest> read = DecodeRequest(key, bytes);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->sequence, 300u);
+  EXPECT_EQ(read->identity, request.identity);
+  EXPECT_EQ(read->time, request.time);
+  EXPECT_EQ(read->answer, request.answer);
+  EXPECT_FALSE(DecodeRequest(key, bytes.substr(0, 40)).has_value());
+  EXPECT_FALSE(DecodeRequest(key, bytes.substr(1)).has_value());
+  EXPECT_FALSE(DecodeRequest("key", bytes).has_value());
+}
+
 TEST(DiskFormatTest, Revisions) {
   EXPECT_EQ(DecodeRevision(EncodeRevision(300)), 300);
   EXPECT_FALSE(DecodeRevision("").has_value());

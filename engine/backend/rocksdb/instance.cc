@@ -152,7 +152,8 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   }
   for (const char* name :
        {::rocksdb::kDefaultColumnFamilyName.c_str(), disk_format::kTreeFamily,
-        disk_format::kMetaFamily, disk_format::kHistoryFamily}) {
+        disk_format::kMetaFamily, disk_format::kHistoryFamily,
+        disk_format::kRequestsFamily}) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       names.push_back(name);
     }
@@ -170,6 +171,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
     if (family->GetName() == disk_format::kTreeFamily) tree_ = family;
     if (family->GetName() == disk_format::kMetaFamily) meta_ = family;
     if (family->GetName() == disk_format::kHistoryFamily) history_ = family;
+    if (family->GetName() == disk_format::kRequestsFamily) requests_ = family;
   }
   return absl::OkStatus();
 }
@@ -237,8 +239,16 @@ absl::Status Instance::LoadLeases() {
        at->Next()) {
     ::rocksdb::Slice key = at->key();
     key.remove_prefix(disk_format::kLeaseKeyPrefix.size());
-    state_.leases.push_back(
-        Lease{Path::FromKey(key.ToString()), at->value().ToString()});
+    Path path = Path::FromKey(key.ToString());
+    const ::rocksdb::Slice value = at->value();
+    std::optional<LeaseTerms> terms =
+        disk_format::DecodeLease({value.data(), value.size()});
+    if (!terms.has_value()) {
+      return DamagedStore(
+          directory_,
+          absl::StrCat("the lease of ", path.ToText(), " is unreadable"));
+    }
+    state_.leases.push_back(Lease{std::move(path), *std::move(terms)});
   }
   return FromRocksDb(at->status(), directory_);
 }

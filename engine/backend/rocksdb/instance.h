@@ -51,6 +51,7 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* tree() const { return tree_; }
   ::rocksdb::ColumnFamilyHandle* meta() const { return meta_; }
   ::rocksdb::ColumnFamilyHandle* history() const { return history_; }
+  ::rocksdb::ColumnFamilyHandle* requests() const { return requests_; }
   const std::string& directory() const { return directory_; }
 
   // As found when it was opened.
@@ -80,6 +81,7 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* tree_ = nullptr;
   ::rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   ::rocksdb::ColumnFamilyHandle* history_ = nullptr;
+  ::rocksdb::ColumnFamilyHandle* requests_ = nullptr;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
 };

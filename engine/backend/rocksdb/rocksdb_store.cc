@@ -34,6 +34,18 @@ absl::Status WriteDurably(Instance& instance, ::rocksdb::WriteBatch* batch) {
   return WriteBytes(instance, /*durable=*/true, batch);
 }
 
+void AppendRequests(const RequestChanges& changes, Instance& instance,
+                    ::rocksdb::WriteBatch* batch) {
+  for (const StoredRequest& request : changes.answered) {
+    batch->Put(instance.requests(), disk_format::RequestKey(request.sequence),
+               disk_format::EncodeRequest(request));
+  }
+  if (changes.forget_before > 0) {
+    batch->DeleteRange(instance.requests(), disk_format::RequestKey(0),
+                       disk_format::RequestKey(changes.forget_before));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
@@ -113,12 +125,14 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
   for (const LeaseChange& change : batch.leases) {
     const std::string key =
         std::string(disk_format::kLeaseKeyPrefix) + change.path.key();
-    if (change.session_id.has_value()) {
-      bytes.Put((*instance)->meta(), key, *change.session_id);
+    if (change.terms.has_value()) {
+      bytes.Put((*instance)->meta(), key,
+                disk_format::EncodeLease(*change.terms));
     } else {
       bytes.Delete((*instance)->meta(), key);
     }
   }
+  AppendRequests(batch.requests, **instance, &bytes);
   if (absl::Status status = WriteBytes(**instance, batch.durable, &bytes);
       !status.ok()) {
     core_->Fail(status);
@@ -140,6 +154,27 @@ absl::Status RocksDbStore::WriteHistory(const HistoryChanges& changes) {
 
 std::shared_ptr<const HistoryLog> RocksDbStore::history() const {
   return std::make_shared<RocksDbHistoryLog>(core_);
+}
+
+absl::Status RocksDbStore::ReadRequests(
+    absl::FunctionRef<void(StoredRequest)> take) const {
+  absl::StatusOr<std::shared_ptr<Instance>> opened = core_->instance();
+  if (!opened.ok()) return std::move(opened).status();
+  const Instance& instance = **opened;
+  std::unique_ptr<::rocksdb::Iterator> at(instance.db().NewIterator(
+      ::rocksdb::ReadOptions(), instance.requests()));
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    const ::rocksdb::Slice key = at->key();
+    const ::rocksdb::Slice value = at->value();
+    std::optional<StoredRequest> request = disk_format::DecodeRequest(
+        {key.data(), key.size()}, {value.data(), value.size()});
+    if (!request.has_value()) {
+      return DamagedStore(instance.directory(),
+                          "the record of an answered request is unreadable");
+    }
+    take(*std::move(request));
+  }
+  return FromRocksDb(at->status(), instance.directory());
 }
 
 absl::Status RocksDbStore::Reopen() {
@@ -172,7 +207,7 @@ absl::Status RocksDbStore::Close(Revision last_given) {
         (*instance)->db().Flush(
             ::rocksdb::FlushOptions(),
             {(*instance)->tree(), (*instance)->meta(),
-             (*instance)->history()}),
+             (*instance)->history(), (*instance)->requests()}),
         (*instance)->directory());
   }
   core_->Fail(MakeError(

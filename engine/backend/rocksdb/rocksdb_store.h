@@ -42,6 +42,8 @@ class RocksDbStore : public CommitStore {
   absl::Status Commit(const CommitBatch& batch) override;
   absl::Status WriteHistory(const HistoryChanges& changes) override;
   std::shared_ptr<const HistoryLog> history() const override;
+  absl::Status ReadRequests(
+      absl::FunctionRef<void(StoredRequest)> take) const override;
   absl::Status Reopen() override;
   // Also moves what is in the log to files, so that the next start is quick.
   absl::Status Close(Revision last_given) override;

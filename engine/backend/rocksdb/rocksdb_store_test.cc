@@ -244,7 +244,8 @@ TEST_F(RocksDbStoreTest, RefusesANewerFormat) {
     std::vector<::rocksdb::ColumnFamilyDescriptor> families;
     for (const char* name : {"default", disk_format::kTreeFamily,
                              disk_format::kMetaFamily,
-                             disk_format::kHistoryFamily, "future"}) {
+                             disk_format::kHistoryFamily,
+                             disk_format::kRequestsFamily, "future"}) {
       families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
     }
     ::rocksdb::DBOptions options;
@@ -353,6 +354,37 @@ TEST_F(RocksDbStoreTest, ForgettingTakesCommitsStopsAndSegments) {
     ASSERT_EQ(store_->Close(4), absl::OkStatus());
     ASSERT_EQ(Open(), absl::OkStatus());
   }
+}
+
+TEST_F(RocksDbStoreTest, LeasesAndRequestsAreKeptWithTheBatch) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  CommitBatch batch{1, 100, {}};
+  batch.leases.push_back({P("/a"), LeaseTerms{"s", absl::Seconds(5)}});
+  batch.leases.push_back({P("/b"), LeaseTerms{"", absl::Seconds(6)}});
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
+    batch.requests.answered.push_back(
+        {sequence, {sequence, 9}, absl::FromUnixSeconds(1), "answer"});
+  }
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  batch = CommitBatch{2, 100, {}};
+  batch.leases.push_back({P("/a"), std::nullopt});
+  batch.requests.forget_before = 3;
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ASSERT_EQ(store_->state().leases.size(), 1u);
+  EXPECT_EQ(store_->state().leases[0].path, P("/b"));
+  EXPECT_EQ(store_->state().leases[0].terms,
+            (LeaseTerms{"", absl::Seconds(6)}));
+  std::vector<StoredRequest> requests;
+  ASSERT_EQ(store_->ReadRequests([&](StoredRequest request) {
+    requests.push_back(std::move(request));
+  }),
+            absl::OkStatus());
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests[0].sequence, 3u);
+  EXPECT_EQ(requests[0].identity, (RequestIdentity{3, 9}));
+  EXPECT_EQ(requests[0].time, absl::FromUnixSeconds(1));
+  EXPECT_EQ(requests[0].answer, "answer");
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+#ifndef RESTATE_ENGINE_COMMIT_SEQUENCER_BATCH_H_
+#define RESTATE_ENGINE_COMMIT_SEQUENCER_BATCH_H_
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/commit/commit_request.h"
+#include "engine/commit/effect.h"
+#include "engine/commit/leaf_cache.h"
+#include "engine/commit/overlay.h"
+#include "engine/commit/published_state.h"
+#include "engine/commit/sequencer.h"
+
+namespace restate {
+
+// A batch on its way. Lets go of everything that holds the store's snapshots
+// before the store is opened again.
+struct Sequencer::Batch {
+  struct Answer {
+    CommitCallback done;
+    absl::StatusOr<CommitResult> result;
+  };
+
+  Batch(std::shared_ptr<const PublishedState> published,
+        const LeafCache* leaves)
+      : state(std::move(published)),
+        overlay(std::in_place, &state->tree(), leaves) {}
+
+  // The state before the batch.
+  std::shared_ptr<const PublishedState> state;
+  // None once the batch has failed.
+  std::optional<Overlay> overlay;
+  // In order; those of relaxed commits have gone out already.
+  std::vector<Answer> answers;
+  // Whether an answer to remember, of a commit without a revision, is to be as
+  // durable as the commit store.
+  bool has_durable_answer = false;
+  // Those that have a revision. Shared with the history once it is complete.
+  std::vector<SequencedCommit> sequenced;
+  CommitGroup group;
+  // All of the changes; filled when the batch is split.
+  std::vector<Write> all_writes;
+  // The same by mount.
+  std::vector<std::vector<Write>> writes;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_COMMIT_SEQUENCER_BATCH_H_

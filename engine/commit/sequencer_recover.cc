@@ -1,0 +1,86 @@
+// What a sequencer does when the store has failed.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/commit/sequencer.h"
+#include "engine/commit/sequencer_batch.h"
+#include "engine/error/error.h"
+
+namespace restate {
+namespace {
+
+// How long the sequencer waits between attempts to open a store again.
+constexpr absl::Duration kFirstReopenDelay = absl::Milliseconds(50);
+constexpr absl::Duration kLongestReopenDelay = absl::Seconds(5);
+
+absl::Status OutcomeUnknown(const absl::Status& cause) {
+  return MakeError(
+      Reason::kOutcomeUnknown,
+      absl::StrCat("storage failed while the commit was made durable, and it "
+                   "may or may not have happened: read to find out, then "
+                   "retry (",
+                   cause.message(), ")"));
+}
+
+}  // namespace
+
+absl::Status Sequencer::ReopenStore() {
+  absl::Status status = options_.commit_store->Reopen();
+  // Without them a request could be executed twice.
+  if (status.ok()) status = answered_->Reload(*options_.commit_store);
+  if (status.ok()) leases_->Reload(options_.commit_store->state().leases);
+  return status;
+}
+
+void Sequencer::Recover(Batch& batch) {
+  const absl::Status failure = MakeError(
+      Reason::kMountUnavailable,
+      "the store failed and is being opened again: try again shortly");
+  SetHealth(failure);
+  const absl::Status unknown = OutcomeUnknown(failure);
+  for (Batch::Answer& answer : batch.answers) answer.done(unknown);
+  publication_->FailWaiters(unknown);
+  leaf_cache_.Clear();
+
+  // Readers go on with what needs no store; nobody keeps the store's snapshots.
+  const Revision published = batch.state->revision();
+  const std::vector<absl::Status> healthy = mount_health_;
+  for (size_t i = 0; i < options_.mounts.size(); ++i) {
+    if (options_.mounts[i].backend->commit_store_mount().has_value()) {
+      mount_health_[i] = failure;
+    }
+  }
+  batch.overlay.reset();
+  batch.state.reset();
+  PublishState(published);
+
+  absl::Duration delay = kFirstReopenDelay;
+  while (!ReopenStore().ok()) {
+    CommitQueue::Work refused = queue_.TakeAllWithin(delay);
+    for (auto& task : refused.tasks) task();
+    for (QueuedCommit& commit : refused.commits) commit.done(failure);
+    // The store stays closed; what was answered is safe in it.
+    if (refused.finished) return;
+    delay = std::min(2 * delay, kLongestReopenDelay);
+  }
+  mount_health_ = healthy;
+  const CommitStoreState& found = options_.commit_store->state();
+  reserved_ = found.reserved;
+  SetHealth(absl::OkStatus());
+  last_committed_ = found.last_committed;
+  const bool survived =
+      batch.group != nullptr &&
+      found.last_committed >= batch.group->back().revision;
+  // If it fails the store does, and the next batch finds out.
+  history_->StoreReopened(found.last_committed).IgnoreError();
+  if (!survived) {
+    PublishState(last_given_);
+    return;
+  }
+  ApplyToOtherMounts(batch);
+  batch.answers.clear();
+  Publish(batch);
+}
+
+}  // namespace restate
