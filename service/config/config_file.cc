@@ -201,6 +201,8 @@ class Reader {
          {"history_bytes",
           Number(&limits.history_bytes, 64 * kKilo, 1024 * kGiga)},
          {"history_age", Time(&limits.history_age)},
+         {"request_ids_bytes",
+          Number(&limits.request_ids_bytes, 64 * kKilo, 64 * kGiga)},
          {"sessions", Number(&limits.sessions, 1, kMany)},
          {"session_subscriptions",
           Number(&limits.session_subscriptions, 1, kMany)},

@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
   options.history.emplace();
   options.history->bytes = config.limits.history_bytes;
   options.history->age = config.limits.history_age;
+  options.requests.bytes = config.limits.request_ids_bytes;
   options.sessions.grace = config.limits.session_grace;
   options.sessions.max_sessions = config.limits.sessions;
   options.sessions.max_subscriptions = config.limits.session_subscriptions;
