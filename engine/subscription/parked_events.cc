@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/subscription/bubble_gate.h"
 
 namespace restate {
 namespace {
@@ -23,8 +24,11 @@ Event Merge(const Event& older, Event newer) {
   emission->prev_value = older.emission().prev_value;
   emission->prev_omitted = older.emission().prev_omitted;
   // A ping shows what is there, and must not hide that it was written.
-  if (emission->kind == EventKind::kPing) {
-    emission->kind = older.emission().kind;
+  if (emission->kind == EventKind::kPing &&
+      older.emission().kind != EventKind::kPing) {
+    const bool there =
+        emission->new_value.has_value() || emission->new_omitted;
+    emission->kind = there ? EventKind::kSet : EventKind::kDelete;
   }
   emission->bytes = emission->ByteSize();
   auto delivery = std::make_shared<Delivery>();
@@ -38,25 +42,61 @@ Event Merge(const Event& older, Event newer) {
 
 }  // namespace
 
-uint64_t ParkedEvents::Park(Event event) {
-  Parked& parked = events_[KeyOf(event)];
-  uint64_t replaced_ack = 0;
-  if (parked.event.delivery != nullptr) {
-    replaced_ack = parked.event.ack_id;
-    bytes_ -= parked.event.ByteSize();
-    event = Merge(parked.event, std::move(event));
-  }
+ParkedEvents::Outcome ParkedEvents::Park(Event event) {
+  Outcome outcome;
+  Series& series = events_[KeyOf(event)];
+  const Revision revision = event.emission().revision;
   bytes_ += event.ByteSize();
-  parked.event = std::move(event);
-  parked.number = ++last_number_;
-  return replaced_ack;
+  ++size_;
+  series.push_back(Parked{std::move(event), revision, ++last_number_});
+  Settle(&series, &outcome);
+  return outcome;
+}
+
+void ParkedEvents::Settle(Series* series, Outcome* outcome) {
+  Series settled;
+  for (Parked& parked : *series) {
+    Event& event = parked.event;
+    if (event.gate != nullptr) {
+      switch (event.gate->VerdictAt(event.gate_level)) {
+        case BubbleGate::Verdict::kWait:
+          break;
+        case BubbleGate::Verdict::kPass:
+          event.gate.reset();
+          break;
+        case BubbleGate::Verdict::kStopped:
+          bytes_ -= event.ByteSize();
+          --size_;
+          continue;
+      }
+    }
+    if (settled.empty() || event.gate != nullptr ||
+        settled.back().event.gate != nullptr) {
+      settled.push_back(std::move(parked));
+      continue;
+    }
+    Parked& older = settled.back();
+    ++outcome->replaced;
+    if (older.event.ack_id != 0) {
+      outcome->replaced_acks.push_back(older.event.ack_id);
+    }
+    bytes_ -= older.event.ByteSize() + event.ByteSize();
+    --size_;
+    older.event = Merge(older.event, std::move(event));
+    older.number = parked.number;
+    bytes_ += older.event.ByteSize();
+  }
+  *series = std::move(settled);
 }
 
 std::vector<Event> ParkedEvents::TakeAll() {
   std::vector<Parked> all;
-  all.reserve(events_.size());
-  for (auto& [key, parked] : events_) all.push_back(std::move(parked));
+  all.reserve(size_);
+  for (auto& [key, series] : events_) {
+    for (Parked& parked : series) all.push_back(std::move(parked));
+  }
   events_.clear();
+  size_ = 0;
   bytes_ = 0;
   std::sort(all.begin(), all.end(), [](const Parked& a, const Parked& b) {
     return a.number < b.number;
@@ -69,8 +109,10 @@ std::vector<Event> ParkedEvents::TakeAll() {
 
 Revision ParkedEvents::first_revision() const {
   Revision first = 0;
-  for (const auto& [key, parked] : events_) {
-    const Revision revision = parked.event.emission().revision;
+  for (const auto& [key, series] : events_) {
+    // The series is in order.
+    if (series.empty()) continue;
+    const Revision revision = series.front().first_revision;
     if (first == 0 || revision < first) first = revision;
   }
   return first;
@@ -78,15 +120,18 @@ Revision ParkedEvents::first_revision() const {
 
 Revision ParkedEvents::last_revision() const {
   Revision last = 0;
-  for (const auto& [key, parked] : events_) {
-    last = std::max(last, parked.event.emission().revision);
+  for (const auto& [key, series] : events_) {
+    if (series.empty()) continue;
+    last = std::max(last, series.back().event.emission().revision);
   }
   return last;
 }
 
 int64_t ParkedEvents::coalesced() const {
   int64_t coalesced = 0;
-  for (const auto& [key, parked] : events_) coalesced += parked.event.coalesced;
+  for (const auto& [key, series] : events_) {
+    for (const Parked& parked : series) coalesced += parked.event.coalesced;
+  }
   return coalesced;
 }
 

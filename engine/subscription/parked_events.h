@@ -15,18 +15,27 @@ namespace restate {
 // pattern take their place. What is kept is the newest event, with the previous
 // value of the first and the count of those it stands for.
 //
+// An event that may still be stopped from bubbling takes nobody's place, and
+// nobody takes its, until that is decided: with it would go what was let pass.
+//
 // Not thread-safe.
 class ParkedEvents {
  public:
-  // Gives the ack id of the event whose place was taken, if it had one.
-  uint64_t Park(Event event);
+  // What parking one more came to.
+  struct Outcome {
+    // How many events have lost their place to newer ones, and the ack ids of
+    // those that had one.
+    int64_t replaced = 0;
+    std::vector<uint64_t> replaced_acks;
+  };
+  Outcome Park(Event event);
   // In the order of the newest event of each.
   std::vector<Event> TakeAll();
 
-  bool empty() const { return events_.empty(); }
-  size_t size() const { return events_.size(); }
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
   size_t bytes() const { return bytes_; }
-  // The first revision there is, and the last; 0 if empty.
+  // The first revision that what is here stands for, and the last; 0 if empty.
   Revision first_revision() const;
   Revision last_revision() const;
   // How many events are not kept.
@@ -35,12 +44,20 @@ class ParkedEvents {
  private:
   struct Parked {
     Event event;
+    // Of the first event that it stands for.
+    Revision first_revision = 0;
     // Tells which came last.
     uint64_t number = 0;
   };
+  // Of one key, in order. No two that are decided are beside each other.
+  using Series = std::vector<Parked>;
 
-  absl::flat_hash_map<std::string, Parked> events_;
+  // Forgets what was stopped, and brings together what was decided.
+  void Settle(Series* series, Outcome* outcome);
+
+  absl::flat_hash_map<std::string, Series> events_;
   uint64_t last_number_ = 0;
+  size_t size_ = 0;
   size_t bytes_ = 0;
 };
 

@@ -184,14 +184,16 @@ void Receiver::ParkLocked(QueueEntry entry,
   SubscriptionProgress& progress = subscription->progress();
   const size_t before = progress.parked.bytes();
   const size_t count = progress.parked.size();
-  const uint64_t replaced = progress.parked.Park(std::move(entry.event));
-  if (replaced != 0) unanswerable->push_back(replaced);
+  const ParkedEvents::Outcome parked =
+      progress.parked.Park(std::move(entry.event));
+  unanswerable->insert(unanswerable->end(), parked.replaced_acks.begin(),
+                       parked.replaced_acks.end());
   const size_t after = progress.parked.bytes();
-  if (progress.parked.size() == count) {
-    ++progress.dropped;
-  } else {
-    progress.queued_events.fetch_add(1, std::memory_order_relaxed);
-  }
+  progress.dropped += parked.replaced;
+  progress.queued_events.fetch_add(
+      static_cast<int64_t>(progress.parked.size()) -
+          static_cast<int64_t>(count),
+      std::memory_order_relaxed);
   progress.queued_bytes.fetch_add(static_cast<int64_t>(after) -
                                       static_cast<int64_t>(before),
                                   std::memory_order_relaxed);
@@ -286,6 +288,8 @@ void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
     progress.queued_events.fetch_sub(
         static_cast<int64_t>(progress.parked.size()),
         std::memory_order_relaxed);
+    progress.unparked_through = std::max(progress.unparked_through,
+                                         progress.parked.last_revision());
     for (Event& event : progress.parked.TakeAll()) {
       const Revision revision = event.emission().revision;
       const size_t event_bytes = event.ByteSize();

@@ -415,10 +415,15 @@ void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
       progress.told = inside ? PositionAfter(event)
                              : ResumePosition{revision, std::nullopt};
     }
-    if (idle && routed > progress.told.revision) {
+    // Of the same revision too: what followed may have been stopped.
+    if (idle && routed >= progress.told.revision) {
       progress.told = ResumePosition{routed, std::nullopt};
     }
-    if (!progress.told.point.has_value() && !snapshot_follows) {
+    // What was coalesced stands for earlier events than its own.
+    const bool coalesced_follows =
+        progress.told.revision < progress.unparked_through;
+    if (!progress.told.point.has_value() && !snapshot_follows &&
+        !coalesced_follows) {
       batch.revision = progress.told.revision;
     }
     if (batch.events.empty() && progress.told.point.has_value()) {

@@ -88,6 +88,8 @@ struct SubscriptionProgress {
   // Whether `synced` is still to be told.
   bool announces_synced = false;
   ParkedEvents parked;
+  // The last commit of what was parked and has been queued since.
+  Revision unparked_through = 0;
   // Of the minimum interval: nothing passes before; what belongs to
   // `released_revision` passes all the same.
   absl::Time next_release = absl::InfinitePast();

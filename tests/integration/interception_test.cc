@@ -245,6 +245,30 @@ TEST_P(InterceptionTest, OneOperationOfATransaction) {
   EXPECT_EQ(above->batches()[1].revision(), 0);
 }
 
+// The last of a revision is stopped: the subscriber learns with a heartbeat that
+// it was told all of it.
+TEST_P(InterceptionTest, ARevisionWhoseEndIsStoppedIsWhole) {
+  const auto interceptor = Intercept("/a/*");
+  v1::SubscribeRequest request = RequestFor("/");
+  request.mutable_heartbeat()->set_seconds(1);
+  const auto above = Subscribe(request);
+  v1::CommitRequest commit;
+  for (const char* path : {"/b", "/a/k"}) {
+    auto* const set = commit.add_operations()->mutable_set();
+    set->mutable_path()->set_text(path);
+    set->mutable_value()->mutable_json()->set_number_value(1);
+  }
+  const auto reply = client().Commit(commit);
+  ASSERT_TRUE(reply.ok()) << FailureOf(reply.status);
+  ASSERT_EQ(above->WaitForEvents(1).size(), 1u);
+  EXPECT_LT(above->revision(), reply.response.revision());
+  ASSERT_EQ(interceptor->WaitForEvents(1).size(), 1u);
+  EXPECT_TRUE(Answer(interceptor->events()[0], true));
+  ASSERT_TRUE(above->WaitForRevision(reply.response.revision()));
+  EXPECT_EQ(Heard(above->events()), Texts{"/b=1"});
+  EXPECT_EQ(Replay("/", 0, reply.response.revision()), Texts{"/b=1"});
+}
+
 TEST_P(InterceptionTest, DownwardAndInitialEventsCannotBeStopped) {
   client().Set("/a", R"({"b": 1})");
   v1::SubscribeRequest request = RequestFor("/a/*", true);

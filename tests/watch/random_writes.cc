@@ -51,7 +51,7 @@ Value RandomWrites::RandomLeaf() {
       return Value::MakeList({Value::Int(static_cast<int64_t>(Roll(3)))});
     case 3:
       // Enough of these fill a small queue.
-      return Value::String(std::string(4096, static_cast<char>('a' + Roll(9))));
+      return Value::String(std::string(1024, static_cast<char>('a' + Roll(9))));
     default:
       return Value::Int(static_cast<int64_t>(Roll(5)));
   }

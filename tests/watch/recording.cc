@@ -84,6 +84,7 @@ ToldBatch ToldBatch::Of(const v1::EventBatch& batch) {
          OrAbort(PathPattern::Parse(event.pattern().text())),
          TreeOf(event.has_prev_value(), event.prev_value()),
          TreeOf(event.has_new_value(), event.new_value())});
+    told.coalesced.push_back(event.coalesced());
   }
   told.revision = batch.revision();
   told.token = batch.resume_token();

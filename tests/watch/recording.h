@@ -50,6 +50,8 @@ struct EventKey {
 // One message of a stream.
 struct ToldBatch {
   std::vector<ModelEvent> events;
+  // For each event, how many earlier ones it stands for; empty: none for any.
+  std::vector<int64_t> coalesced;
   int64_t revision = 0;
   std::string token;
   bool synced = false;

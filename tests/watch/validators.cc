@@ -1,8 +1,10 @@
 #include "tests/watch/validators.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 
@@ -178,6 +180,59 @@ std::vector<std::string> CheckResumable(const Stretch& interrupted,
     }
   }
   return {};
+}
+
+std::vector<std::string> CheckCoalesced(const Stretch& stretch,
+                                        const std::vector<ModelEvent>& log) {
+  std::vector<std::string> violations;
+  using Series = std::tuple<Path, Path, PathPattern>;
+  const auto series_of = [](const ModelEvent& event) {
+    return Series(event.emitting_path, event.current_path, event.pattern);
+  };
+  std::map<Series, std::deque<const ModelEvent*>> open;
+  for (const ModelEvent& event : log) {
+    if (event.revision > stretch.from) open[series_of(event)].push_back(&event);
+  }
+  for (const ToldBatch& batch : stretch.batches) {
+    for (size_t i = 0; i < batch.events.size(); ++i) {
+      const ModelEvent& event = batch.events[i];
+      const auto stands_for =
+          static_cast<size_t>(batch.coalesced.empty() ? 0 : batch.coalesced[i]);
+      std::deque<const ModelEvent*>& series = open[series_of(event)];
+      if (series.size() <= stands_for) {
+        violations.push_back(absl::StrCat("stands for ", stands_for,
+                                          " events, too many: ",
+                                          event.ToText()));
+        continue;
+      }
+      // As it would be told: the last of them, with the first's previous value.
+      ModelEvent expected = *series[stands_for];
+      expected.prev_value = series.front()->prev_value;
+      // A ping must not hide that there was a write.
+      const bool wrote = std::any_of(
+          series.begin(),
+          series.begin() + static_cast<ptrdiff_t>(stands_for) + 1,
+          [](const ModelEvent* one) { return one->kind != "PING"; });
+      if (expected.kind == "PING" && wrote) {
+        expected.kind = expected.new_value.has_value() ? "SET" : "DELETE";
+      }
+      if (event.ToText() != expected.ToText()) {
+        violations.push_back(absl::StrCat("not as it was: ", event.ToText(),
+                                          "; it was ", expected.ToText()));
+      }
+      series.erase(series.begin(),
+                   series.begin() + static_cast<ptrdiff_t>(stands_for) + 1);
+    }
+    if (batch.revision == 0) continue;
+    for (const auto& [key, series] : open) {
+      if (!series.empty() && series.front()->revision <= batch.revision) {
+        violations.push_back(absl::StrCat("a batch says revision ",
+                                          batch.revision, " without ",
+                                          series.front()->ToText()));
+      }
+    }
+  }
+  return violations;
 }
 
 std::vector<std::string> CheckSnapshot(

@@ -55,6 +55,13 @@ std::vector<std::string> CheckChained(
 std::vector<std::string> CheckResumable(const Stretch& interrupted,
                                         const Stretch& uninterrupted);
 
+// For those who asked for less than every event: of each emitting path, place
+// and pattern, what was told and what it stands for is all there was, from the
+// previous value of the first to the new value of the last; and a batch says
+// revision r only when that is so up to r.
+std::vector<std::string> CheckCoalesced(const Stretch& stretch,
+                                        const std::vector<ModelEvent>& log);
+
 // The snapshot that the stretch began with, if any, is `expected`.
 std::vector<std::string> CheckSnapshot(const Stretch& stretch,
                                        const std::vector<ModelEvent>& expected);

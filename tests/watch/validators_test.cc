@@ -253,6 +253,50 @@ TEST(ResumableTest, OnlyWhereBothReachCounts) {
   EXPECT_EQ(CheckResumable(later, Good()), Words());
 }
 
+// The second and the third write of /a/b as one event, at both places.
+Stretch GoodCoalesced() {
+  const std::vector<ModelEvent> log = Log();
+  Stretch stretch;
+  stretch.from = 10;
+  ModelEvent at_it = log[5];
+  at_it.prev_value = log[2].prev_value;
+  ModelEvent above = log[6];
+  above.prev_value = log[3].prev_value;
+  stretch.batches = {Batch({log[0], log[1]}, 11),
+                     Batch({log[4], at_it, above}, 14)};
+  stretch.batches[1].coalesced = {0, 1, 1};
+  return stretch;
+}
+
+TEST(CoalescedTest, AGoodRecordingBreaksNothing) {
+  EXPECT_EQ(CheckCoalesced(GoodCoalesced(), Log()), Words());
+  // Nothing has to be coalesced.
+  EXPECT_EQ(CheckCoalesced(Good(), Log()), Words());
+}
+
+TEST(CoalescedTest, AWrongCount) {
+  Stretch stretch = GoodCoalesced();
+  stretch.batches[1].coalesced[1] = 2;
+  EXPECT_EQ(CheckCoalesced(stretch, Log()),
+            (Words{"stands for 2 events, too many: " +
+                       stretch.batches[1].events[1].ToText(),
+                   "a batch says revision 14 without " + Log()[2].ToText()}));
+  stretch.batches[1].coalesced[1] = 0;
+  EXPECT_EQ(CheckCoalesced(stretch, Log()).size(), 2u);
+}
+
+TEST(CoalescedTest, TheWrongPreviousValue) {
+  Stretch stretch = GoodCoalesced();
+  stretch.batches[1].events[2].prev_value = Value::Int(2);
+  EXPECT_EQ(CheckCoalesced(stretch, Log()).size(), 1u);
+}
+
+TEST(CoalescedTest, ARevisionIsSaidTooEarly) {
+  Stretch stretch = GoodCoalesced();
+  stretch.batches[0].revision = 12;
+  EXPECT_EQ(CheckCoalesced(stretch, Log()).size(), 3u);
+}
+
 TEST(SnapshotTest, SomethingIsMissingOrOther) {
   Stretch stretch = Good();
   const std::vector<ModelEvent> expected = {

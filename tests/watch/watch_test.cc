@@ -1,5 +1,5 @@
-// Random runs: four writers, eight subscribers of different kinds, a session and
-// two interceptors, cut at random; the server killed and started again on the
+// Random runs: four writers, eight subscribers of different kinds, two that ask
+// for less than every event, a session and two interceptors, cut at random; the server killed and started again on the
 // same data; its history compacted. What everybody was told is then held to what
 // was written, one promise after the other (validators.h).
 //
@@ -15,6 +15,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -41,6 +42,8 @@ namespace {
 constexpr int kWriters = 4;
 constexpr int kPhases = 5;
 constexpr int kCommitsPerWriter = 40;
+// What the names of those begin with who ask for less than every event.
+constexpr std::string_view kCoalesced = "coalesced, ";
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -108,6 +111,18 @@ std::vector<WatcherOptions> Watchers(uint64_t seed) {
   snapshot.request.mutable_snapshot();
   snapshot.rests_for_commits = 120;
 
+  // Those who asked for less than every event.
+  WatcherOptions& coalescing =
+      add(std::string(kCoalesced) + "as it is slow",
+          RequestFor({"/s", "/s/*", "/s/*/*"}), 30);
+  coalescing.request.set_overflow(v1::SUBSCRIBE_OVERFLOW_COALESCE);
+  coalescing.keeps_no_token = true;
+  coalescing.commits_between_reads = 60;
+  WatcherOptions& paced = add(std::string(kCoalesced) + "by an interval",
+                              RequestFor({"/s/*/*", "/s/*", "/log/*"}), 0);
+  paced.request.mutable_min_interval()->set_nanos(100'000'000);
+  paced.keeps_no_token = true;
+
   WatcherOptions& low = add("interceptor below", RequestFor({"/s/*/*"}), 40);
   low.request.set_intercepting(true);
   low.stop_one_in = 4;
@@ -133,7 +148,7 @@ class WatchTest : public testing::Test {
     std::ofstream(config) << "mounts:\n"
                              "  - {path: /, backend: rocksdb}\n"
                              "limits:\n"
-                             "  queue_bytes: 65536\n";
+                             "  queue_bytes: 262144\n";
     ServerProcess::Options options;
     options.data_dir = data_.path() + "/data";
     options.extra_args = {"--config", config};
@@ -262,11 +277,15 @@ class WatchTest : public testing::Test {
     size_t events = 0;
     for (const Stretch& stretch : stretches) {
       events += stretch.Events().size();
+      add(CheckFiltered(stretch, recording.wish));
+      if (recording.name.starts_with(kCoalesced)) {
+        add(CheckCoalesced(stretch, log));
+        continue;
+      }
       add(CheckOrdered(stretch));
       add(CheckUnique(stretch));
       add(CheckAtomic(stretch, log));
       add(CheckReliable(stretch, log));
-      add(CheckFiltered(stretch, recording.wish));
       add(CheckValues(stretch, log));
       add(CheckResumable(stretch, replay));
       if (!recording.wish.exact && recording.wish.kinds.empty()) {

@@ -88,6 +88,10 @@ bool Watcher::ReadStream() {
       stub_ = v1::EventService::NewStub(
           Connect(state_->WaitForServer(&start_)));
       return true;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      // Even the latest value of each place was too much for its queue.
+      if (options_.keeps_no_token) return true;
+      break;
     case grpc::StatusCode::OUT_OF_RANGE:
       if (CodeAndReason(status) == "OUT_OF_RANGE / HISTORY_COMPACTED" &&
           options_.request.history_loss() != v1::HISTORY_LOSS_RESET) {
@@ -95,17 +99,18 @@ bool Watcher::ReadStream() {
         begin_again_ = true;
         return true;
       }
-      [[fallthrough]];
+      break;
     default:
-      failure_ = absl::StrCat(options_.name, ": ", CodeAndReason(status), ": ",
-                              status.error_message());
-      return false;
+      break;
   }
+  failure_ = absl::StrCat(options_.name, ": ", CodeAndReason(status), ": ",
+                          status.error_message());
+  return false;
 }
 
 bool Watcher::Take(const v1::EventBatch& batch) {
   recording_.pieces.back().batches.push_back(ToldBatch::Of(batch));
-  token_ = batch.resume_token();
+  if (!options_.keeps_no_token) token_ = batch.resume_token();
   if (options_.request.intercepting()) Answer(batch);
   const int64_t end = state_->final_revision();
   if (end != 0) return batch.revision() < end;
@@ -136,7 +141,10 @@ void Watcher::Answer(const v1::EventBatch& batch) {
 }
 
 void Watcher::ForgetTheLast() {
-  if (options_.request.intercepting() || Roll(3) != 0) return;
+  if (options_.request.intercepting() || options_.keeps_no_token ||
+      Roll(3) != 0) {
+    return;
+  }
   std::vector<ToldBatch>& batches = recording_.pieces.back().batches;
   // Back to a message with a token, and not behind the beginning of the stream:
   // what came before it belongs to others.

@@ -25,6 +25,8 @@ struct WatcherOptions {
   // One in so many messages is the last of its stream; 0: it never goes by
   // itself. One in three times it has forgotten the last messages, too.
   uint64_t cut_one_in = 0;
+  // Begins anew, with `now`, whenever it was cut.
+  bool keeps_no_token = false;
   // After it went by itself it comes back when up to so many more commits were
   // made.
   uint64_t rests_for_commits = 0;
