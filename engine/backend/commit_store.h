@@ -56,7 +56,9 @@ struct StoredRequest {
 struct RequestChanges {
   // In order.
   std::vector<StoredRequest> answered;
-  // Those with a sequence below this are forgotten; 0: none.
+  // Those from the first sequence to before the second are forgotten; there are
+  // none before. Equal: nothing is.
+  uint64_t forget_from = 0;
   uint64_t forget_before = 0;
 };
 

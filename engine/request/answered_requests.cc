@@ -91,6 +91,7 @@ RequestChanges AnsweredRequests::Staged() {
   if (first_ > first_stored_ &&
       (first_ - first_stored_ >= kForgottenTogether ||
        forgotten_bytes_ >= bounds_.bytes / kForgottenPart)) {
+    changes.forget_from = first_stored_;
     changes.forget_before = forgetting_before_ = first_;
   }
   return changes;

@@ -31,7 +31,8 @@ class RequestStore final : public CommitStore {
       requests.push_back(request);
     }
     std::erase_if(requests, [&](const StoredRequest& request) {
-      return request.sequence < batch.requests.forget_before;
+      return request.sequence >= batch.requests.forget_from &&
+             request.sequence < batch.requests.forget_before;
     });
     return absl::OkStatus();
   }

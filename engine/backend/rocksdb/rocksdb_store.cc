@@ -40,8 +40,10 @@ void AppendRequests(const RequestChanges& changes, Instance& instance,
     batch->Put(instance.requests(), disk_format::RequestKey(request.sequence),
                disk_format::EncodeRequest(request));
   }
-  if (changes.forget_before > 0) {
-    batch->DeleteRange(instance.requests(), disk_format::RequestKey(0),
+  // Ranges that do not overlap: RocksDB keeps them until it compacts.
+  if (changes.forget_before > changes.forget_from) {
+    batch->DeleteRange(instance.requests(),
+                       disk_format::RequestKey(changes.forget_from),
                        disk_format::RequestKey(changes.forget_before));
   }
 }

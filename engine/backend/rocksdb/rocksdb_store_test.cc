@@ -368,6 +368,7 @@ TEST_F(RocksDbStoreTest, LeasesAndRequestsAreKeptWithTheBatch) {
   ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
   batch = CommitBatch{2, 100, {}};
   batch.leases.push_back({P("/a"), std::nullopt});
+  batch.requests.forget_from = 1;
   batch.requests.forget_before = 3;
   ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
   ASSERT_EQ(Open(), absl::OkStatus());
