@@ -169,7 +169,13 @@ bool Interceptions::Wait(const std::shared_ptr<BubbleGate>& gate, size_t level,
                          const std::shared_ptr<GateWaiter>& waiter) {
   MutexLock lock(&mutex_);
   if (gate->VerdictAt(level) != BubbleGate::Verdict::kWait) return false;
-  gate->waiters_.push_back(waiter);
+  // It may ask again before anything has changed.
+  const bool waits_already = std::any_of(
+      gate->waiters_.begin(), gate->waiters_.end(),
+      [&](const std::weak_ptr<GateWaiter>& other) {
+        return !other.owner_before(waiter) && !waiter.owner_before(other);
+      });
+  if (!waits_already) gate->waiters_.push_back(waiter);
   return true;
 }
 

@@ -52,6 +52,7 @@ TEST_F(InterceptionsTest, ALevelPassesWhenAllOfItHaveAnswered) {
   EXPECT_EQ(interceptions_.LevelsBelow(*gate, P("/")), 2u);
   auto waiter = std::make_shared<Waiter>();
   ASSERT_TRUE(interceptions_.Wait(gate, 1, waiter));
+  ASSERT_TRUE(interceptions_.Wait(gate, 1, waiter)) << "but is poked once";
 
   EXPECT_TRUE(interceptions_.Take({{{a, false}}}, now_).empty());
   EXPECT_EQ(gate->VerdictAt(1), Verdict::kWait);
