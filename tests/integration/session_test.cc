@@ -500,6 +500,8 @@ TEST_F(SessionTest, ASubscriptionWhoseHistoryIsGone) {
   EXPECT_EQ(failure.metadata.at("oldest_revision"), std::to_string(last));
   past.set_history_loss(v1::HISTORY_LOSS_RESET);
   ASSERT_TRUE(SubscribeById("s", "c", past).ok());
+  // Behind the snapshot, which is of the state at that moment.
+  Sync("s", reader.get());
   client().Set("/b", "3");
   Sync("s", reader.get());
   const auto runs = reader->runs();
