@@ -528,6 +528,41 @@ TEST_F(SessionTest, ASyncPointComesBehindWhatItSpeaksOf) {
             (Lines{"c: 1.0 SET /a at /a (/a): - -> 1", "sync 1"}));
 }
 
+TEST_F(SessionTest, ASyncPointComesBehindWhatWasCoalesced) {
+  OpenedSession session = Open("s");
+  SubscriptionSpec spec = Spec({"/a/*"});
+  spec.overflow = Overflow::kCoalesce;
+  ASSERT_TRUE(controller_->sessions().RegisterCallback("s", "c", false).ok());
+  ASSERT_TRUE(controller_->sessions()
+                  .SubscribeById("s", "c", std::move(spec), false)
+                  .ok());
+  Revision last = 0;
+  const std::string big(50'000, 'x');
+  for (int i = 0; i < 40; ++i) {
+    last = Set(absl::StrCat("/a/", i % 3), Value::String(absl::StrCat(i, big)));
+  }
+  std::promise<absl::StatusOr<int64_t>> synced;
+  controller_->sessions().Sync("s", last, [&](absl::StatusOr<int64_t> id) {
+    synced.set_value(std::move(id));
+  });
+  ASSERT_TRUE(synced.get_future().get().ok());
+  Settle();
+  Parcel parcel;
+  int64_t told = 0, syncs = 0;
+  while (*session.stream->Take(1 << 20, 1, clock_.Now(), &parcel)) {
+    for (const SubscriptionRun& run : parcel.runs) {
+      for (const Event& event : run.batch.events) told += 1 + event.coalesced;
+    }
+    for (const SyncPoint& sync : parcel.syncs) {
+      EXPECT_EQ(sync.revision, last);
+      EXPECT_EQ(told, 40);
+      ++syncs;
+    }
+  }
+  EXPECT_EQ(told, 40);
+  EXPECT_EQ(syncs, 1);
+}
+
 TEST_F(SessionTest, ItIsTakenUpAgainWithinItsGraceTime) {
   OpenedSession first = Open("s");
   Listen("s", "c", {"/a"});

@@ -209,6 +209,9 @@ class Receiver final : public GateWaiter,
   // How many entries were ever put into the queue, and taken out.
   uint64_t pushed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t popped_ ABSL_GUARDED_BY(mutex_) = 0;
+  // `pushed_` behind what was parked and has been queued since: it is older than
+  // sync points that were taken out before.
+  uint64_t unparked_end_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::btree_map<int64_t, std::shared_ptr<Subscription>> subscriptions_
       ABSL_GUARDED_BY(mutex_);
   // Began with a snapshot; not seen by the consumer yet.

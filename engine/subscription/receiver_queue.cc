@@ -306,6 +306,7 @@ void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
                      return a.revision < b.revision;
                    });
   for (QueueEntry& entry : entries) PushLocked(std::move(entry));
+  unparked_end_ = pushed_;
 }
 
 std::shared_ptr<ReadyCallback> Receiver::WakeLocked() {

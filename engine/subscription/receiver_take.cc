@@ -324,6 +324,7 @@ bool Receiver::IsBehind(Revision revision) {
     }
   }
   MutexLock lock(&mutex_);
+  if (popped_ < unparked_end_) return true;
   for (Subscription* subscription : replaying_) {
     const ResumePosition& from = subscription->progress().replay_from;
     if (from.revision < revision ||
