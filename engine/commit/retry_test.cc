@@ -6,7 +6,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "engine/backend/faulty/faulty_commit_store.h"
 #include "engine/backend/memory/memory_backend.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
+#include "engine/backend/rocksdb/testing/crashed_copy.h"
 #include "engine/clock/clock.h"
 #include "engine/commit/sequencer.h"
 #include "engine/error/error.h"
@@ -126,14 +126,7 @@ class RetryTest : public testing::Test {
   void Crash() {
     auto copy = directory_;
     copy += "_crashed";
-    std::error_code error;
-    do {
-      // A store that was opened again may still be deleting what it needs no
-      // more.
-      std::filesystem::remove_all(copy);
-      std::filesystem::copy(directory_, copy,
-                            std::filesystem::copy_options::recursive, error);
-    } while (error);
+    CopyAsCrashed(directory_, copy);
     sequencer_.reset();
     std::filesystem::remove_all(directory_);
     std::filesystem::rename(copy, directory_);

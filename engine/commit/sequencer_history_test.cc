@@ -13,6 +13,7 @@
 #include "engine/backend/faulty/faulty_commit_store.h"
 #include "engine/backend/memory/memory_backend.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
+#include "engine/backend/rocksdb/testing/crashed_copy.h"
 #include "engine/clock/clock.h"
 #include "engine/commit/effect_limiter.h"
 #include "engine/commit/sequencer.h"
@@ -116,9 +117,7 @@ class SequencerHistoryTest : public testing::Test {
     Settle();
     auto copy = directory_;
     copy += "_crashed";
-    std::filesystem::remove_all(copy);
-    std::filesystem::copy(directory_, copy,
-                          std::filesystem::copy_options::recursive);
+    CopyAsCrashed(directory_, copy);
     sequencer_.reset();
     std::filesystem::remove_all(directory_);
     std::filesystem::rename(copy, directory_);

@@ -12,6 +12,7 @@
 #include "engine/backend/faulty/faulty_commit_store.h"
 #include "engine/backend/memory/memory_backend.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
+#include "engine/backend/rocksdb/testing/crashed_copy.h"
 #include "engine/clock/clock.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
@@ -79,9 +80,7 @@ class SequencerTest : public testing::Test {
   void Restart() {
     auto copy = directory_;
     copy += "_crashed";
-    std::filesystem::remove_all(copy);
-    std::filesystem::copy(directory_, copy,
-                          std::filesystem::copy_options::recursive);
+    CopyAsCrashed(directory_, copy);
     sequencer_.reset();
     std::filesystem::remove_all(directory_);
     std::filesystem::rename(copy, directory_);
