@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -104,10 +105,37 @@ struct Write {
   std::optional<Tree> before;
 };
 
-// Where the state below one mount point lives.
+// How a backend is.
+struct BackendHealth {
+  enum class State {
+    kUp,
+    // It works, but something in it is not as it should be: a file that does
+    // not parse, a place that a file and a directory both give.
+    kDegraded,
+    // It cannot be reached: reads and writes fail. It may come back.
+    kDown,
+  };
+  State state = State::kUp;
+  // What is wrong, naming it and what to do; one line each.
+  std::vector<std::string> problems;
+};
+
+// About how much a backend holds. Not set where it is not known.
+struct BackendSize {
+  std::optional<uint64_t> own_values;
+  std::optional<uint64_t> bytes;
+};
+
+// Where the state below one mount point lives. There are three kinds:
+//   - those that the commit store keeps (commit_store_mount()): their writes
+//     are part of the batch that decides a commit;
+//   - volatile ones (!durable()): Apply is called when the batch is decided,
+//     before it is published;
+//   - those kept apart: durable, and somewhere else. Their writes are recorded
+//     with the batch and applied later, and again after a crash.
 //
-// Thread-compatible: the sequencer alone calls Apply and TakeSnapshot;
-// snapshots are read from anywhere.
+// Thread-compatible: Apply, TakeSnapshot and applied_revision are called by one
+// thread at a time; the other functions and the snapshots are thread-safe.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -131,17 +159,44 @@ class Backend {
     return std::nullopt;
   }
 
+  // Whether reading may take long, as over a network: then what a commit needs
+  // is read before it is sequenced.
+  virtual bool slow() const { return false; }
+
+  // Whether a snapshot stays as it is when more is applied. Otherwise nothing
+  // is applied while an older view of the tree is in use.
+  virtual bool keeps_snapshots() const { return true; }
+
   // Applies a batch in order; `revision` is the last commit in it. All of it is
   // applied, or an error is returned and none of it shows. Called with batches
-  // in revision order.
+  // in revision order; one that was applied before, in whole or in part, may
+  // come again and does no harm. UNAVAILABLE: the same is tried again later.
+  // Any other error is final: the backend can never hold this batch.
   virtual absl::Status Apply(absl::Span<const Write> writes,
                              Revision revision) = 0;
 
-  // The revision of the last batch applied.
+  // The revision of the last batch applied. Of a durable backend it is kept
+  // with its data; 0 if there is none.
   virtual Revision applied_revision() const = 0;
 
-  // What has been applied so far.
+  // What has been applied so far. UNAVAILABLE while it is down.
   virtual absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() = 0;
+
+  virtual BackendHealth Health() const { return {}; }
+  virtual BackendSize Size() const { return {}; }
+
+  // Whether what it holds was changed by others since the last Apply, before
+  // this process opened it.
+  virtual bool edited_while_closed() const { return false; }
+
+  // Hears of changes that others make to what the backend holds: absolute
+  // writes from what was last applied or heard of to what is there now. They
+  // become a commit, whose part comes back by Apply. Called from a thread of
+  // the backend's, with no lock held. The listener returns OK when the commit
+  // has been queued; else the backend offers the changes again later.
+  using EditListener = std::function<absl::Status(std::vector<Write> edits)>;
+  // Begins to watch, or ends it with null: then no call is under way any more.
+  virtual void WatchEdits(EditListener listener) {}
 };
 
 }  // namespace restate

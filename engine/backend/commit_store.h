@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_BACKEND_COMMIT_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,6 +76,8 @@ struct CommitStoreState {
   bool existed = false;
   // In path order.
   std::vector<Lease> leases;
+  // By key.
+  std::map<std::string, std::string> records;
 };
 
 // The writes of one batch to one of the store's own trees.
@@ -82,6 +85,22 @@ struct MountWrites {
   // Backend::commit_store_mount() of the mount.
   uint32_t mount = 0;
   std::vector<Write> writes;
+};
+
+// A small record that is there exactly if the batch that wrote it is: what is
+// mounted, what is derived, how far an export is. The key says whose it is
+// ("mount/...", "derivation/..."). Without a value it goes.
+struct RecordChange {
+  std::string key;
+  std::optional<std::string> value;
+};
+
+// What a mount that is kept apart has applied, and does not need again.
+struct JournalRelease {
+  // As in MountWrites.
+  uint32_t mount = 0;
+  // Its writes up to this commit.
+  Revision through = 0;
 };
 
 // A batch of commits, decided together.
@@ -94,6 +113,12 @@ struct CommitBatch {
   HistoryChanges history;
   std::vector<LeaseChange> leases;
   RequestChanges requests;
+  // In order: a later one for the same key wins.
+  std::vector<RecordChange> records;
+  // Writes to mounts that are kept apart, to be applied there; by a number that
+  // the sequencer gives each of these mounts. Write::before is not kept.
+  std::vector<MountWrites> journal;
+  std::vector<JournalRelease> journal_releases;
   // Whether to wait until the batch is on the disk. Otherwise a power cut may
   // lose it, but none that came before, and no later durable batch without it.
   bool durable = true;
@@ -126,6 +151,11 @@ class CommitStore {
   // one is damaged; UNAVAILABLE.
   virtual absl::Status ReadRequests(
       absl::FunctionRef<void(StoredRequest)> take) const = 0;
+
+  // Gives the writes in the journal for one mount, in the order in which they
+  // were decided. DATA_LOSS / CORRUPT if one is damaged; UNAVAILABLE.
+  virtual absl::Status ReadJournal(
+      uint32_t mount, absl::FunctionRef<void(Write)> take) const = 0;
 
   // Opens the store again after a failed Commit; then state() tells whether the
   // batch survived. Every snapshot of the store must have been let go of, which

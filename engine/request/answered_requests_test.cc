@@ -41,6 +41,10 @@ class RequestStore final : public CommitStore {
     for (const StoredRequest& request : requests) take(request);
     return absl::OkStatus();
   }
+  absl::Status ReadJournal(
+      uint32_t mount, absl::FunctionRef<void(Write)> take) const override {
+    return absl::OkStatus();
+  }
   absl::Status WriteHistory(const HistoryChanges& changes) override {
     return absl::OkStatus();
   }

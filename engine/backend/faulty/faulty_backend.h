@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,12 +30,22 @@ class FaultyBackend : public Backend {
   std::optional<uint32_t> commit_store_mount() const override {
     return backend_->commit_store_mount();
   }
+  bool slow() const override { return backend_->slow(); }
+  bool keeps_snapshots() const override { return backend_->keeps_snapshots(); }
   absl::Status Apply(absl::Span<const Write> writes,
                      Revision revision) override;
   Revision applied_revision() const override {
     return backend_->applied_revision();
   }
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override;
+  BackendHealth Health() const override { return backend_->Health(); }
+  BackendSize Size() const override { return backend_->Size(); }
+  bool edited_while_closed() const override {
+    return backend_->edited_while_closed();
+  }
+  void WatchEdits(EditListener listener) override {
+    backend_->WatchEdits(std::move(listener));
+  }
 
  private:
   const std::unique_ptr<Backend> backend_;

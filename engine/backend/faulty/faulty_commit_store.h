@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_BACKEND_FAULTY_FAULTY_COMMIT_STORE_H_
 #define RESTATE_ENGINE_BACKEND_FAULTY_FAULTY_COMMIT_STORE_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -26,6 +27,10 @@ class FaultyCommitStore : public CommitStore {
   absl::Status ReadRequests(
       absl::FunctionRef<void(StoredRequest)> take) const override {
     return store_->ReadRequests(take);
+  }
+  absl::Status ReadJournal(
+      uint32_t mount, absl::FunctionRef<void(Write)> take) const override {
+    return store_->ReadJournal(mount, take);
   }
   absl::Status Reopen() override;
   absl::Status Close(Revision last_given) override;

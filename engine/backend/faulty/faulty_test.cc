@@ -30,6 +30,10 @@ class LastBatchStore : public CommitStore {
       absl::FunctionRef<void(StoredRequest)> take) const override {
     return absl::OkStatus();
   }
+  absl::Status ReadJournal(
+      uint32_t mount, absl::FunctionRef<void(Write)> take) const override {
+    return absl::OkStatus();
+  }
   absl::Status Reopen() override { return absl::OkStatus(); }
   absl::Status Close(Revision last_given) override {
     state_.reserved = last_given;

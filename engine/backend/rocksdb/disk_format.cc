@@ -16,8 +16,14 @@ constexpr char kLeafFormat = 1;
 // The same of a lease, and of an answered request.
 constexpr char kLeaseFormat = 1;
 constexpr char kRequestFormat = 1;
+// And of a small record, and of a write in the journal.
+constexpr char kRecordFormat = 1;
+constexpr char kJournalFormat = 1;
 // Format, id, fingerprint and time, before the answer.
 constexpr size_t kRequestHeadBytes = 41;
+
+// Mount, revision and number.
+constexpr size_t kJournalKeyBytes = 16;
 
 // Two revisions and a flag.
 constexpr size_t kCommitsBytes = 17;
@@ -169,6 +175,87 @@ std::optional<StoredRequest> DecodeRequest(std::string_view key,
       static_cast<int64_t>(ReadBigEndian(bytes.substr(33, 8))));
   request.answer = std::string(bytes.substr(kRequestHeadBytes));
   return request;
+}
+
+std::optional<Path> DecodePathKey(std::string_view bytes) {
+  if (!bytes.empty() && bytes.back() != '\0') return std::nullopt;
+  for (std::string_view segment : Segments(bytes)) {
+    if (!ValidateSegment(segment).ok()) return std::nullopt;
+  }
+  Path path = Path::FromKey(std::string(bytes));
+  if (!path.CheckLimits().ok()) return std::nullopt;
+  return path;
+}
+
+std::string RecordKey(std::string_view key) {
+  return std::string(kRecordKeyPrefix).append(key);
+}
+
+std::string EncodeRecord(std::string_view value) {
+  std::string bytes(1, kRecordFormat);
+  bytes.append(value);
+  return bytes;
+}
+
+std::optional<std::string> DecodeRecord(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != kRecordFormat) return std::nullopt;
+  return std::string(bytes.substr(1));
+}
+
+std::string JournalKey(uint32_t mount, Revision revision, uint32_t number) {
+  std::string key;
+  key.reserve(kJournalKeyBytes);
+  AppendBigEndian(mount, 4, &key);
+  AppendBigEndian(static_cast<uint64_t>(revision), kRevisionBytes, &key);
+  AppendBigEndian(number, 4, &key);
+  return key;
+}
+
+std::string EncodeJournal(const Write& write) {
+  std::string bytes(1, kJournalFormat);
+  bytes.push_back(write.scope == Write::Scope::kOwnValue ? 1 : 0);
+  AppendVarint(write.path.key().size(), &bytes);
+  bytes.append(write.path.key());
+  if (write.value.has_value()) {
+    v1::Value proto;
+    ToProto(*write.value, &proto);
+    proto.AppendToString(&bytes);
+  }
+  return bytes;
+}
+
+std::optional<Write> DecodeJournal(std::string_view key,
+                                   std::string_view bytes) {
+  if (key.size() != kJournalKeyBytes || bytes.size() < 3 ||
+      bytes[0] != kJournalFormat || static_cast<unsigned char>(bytes[1]) > 1) {
+    return std::nullopt;
+  }
+  const std::optional<Revision> revision =
+      DecodeRevision(key.substr(4, kRevisionBytes));
+  Write write;
+  write.scope =
+      bytes[1] == 1 ? Write::Scope::kOwnValue : Write::Scope::kSubtree;
+  bytes.remove_prefix(2);
+  const std::optional<uint64_t> path_bytes = TakeVarint(&bytes);
+  if (!revision.has_value() || !path_bytes.has_value() ||
+      *path_bytes > bytes.size()) {
+    return std::nullopt;
+  }
+  write.revision = *revision;
+  std::optional<Path> path = DecodePathKey(bytes.substr(0, *path_bytes));
+  if (!path.has_value()) return std::nullopt;
+  write.path = *std::move(path);
+  bytes.remove_prefix(*path_bytes);
+  // A value always has a kind, and so at least one byte.
+  if (bytes.empty()) return write;
+  v1::Value proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return std::nullopt;
+  }
+  absl::StatusOr<Value> value = FromProto(proto);
+  if (!value.ok()) return std::nullopt;
+  write.value = *std::move(value);
+  return write;
 }
 
 std::string SegmentKey(Revision last) {

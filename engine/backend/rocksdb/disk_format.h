@@ -25,6 +25,7 @@ inline constexpr char kTreeFamily[] = "tree";
 inline constexpr char kMetaFamily[] = "meta";
 inline constexpr char kHistoryFamily[] = "history";
 inline constexpr char kRequestsFamily[] = "requests";
+inline constexpr char kJournalFamily[] = "journal";
 
 // Keys of the meta family.
 inline constexpr std::string_view kFormatKey = "format";
@@ -35,6 +36,8 @@ inline constexpr std::string_view kNextMountKey = "next_mount";
 inline constexpr std::string_view kMountKeyPrefix = "mount:";
 // Followed by the key of the path.
 inline constexpr std::string_view kLeaseKeyPrefix = "lease:";
+// Followed by the key of a small record.
+inline constexpr std::string_view kRecordKeyPrefix = "record:";
 inline constexpr std::string_view kForgottenKey = "forgotten";
 // Followed by the revision of the segment's last commit.
 inline constexpr std::string_view kSegmentKeyPrefix = "segment:";
@@ -67,6 +70,22 @@ std::string RequestKey(uint64_t sequence);
 std::string EncodeRequest(const StoredRequest& request);
 std::optional<StoredRequest> DecodeRequest(std::string_view key,
                                            std::string_view bytes);
+
+// The path with these bytes as its key.
+std::optional<Path> DecodePathKey(std::string_view bytes);
+
+// A small record, in meta. Its value is never empty on the disk.
+std::string RecordKey(std::string_view key);
+std::string EncodeRecord(std::string_view value);
+std::optional<std::string> DecodeRecord(std::string_view bytes);
+
+// A write to a mount that is kept apart: a record of the journal family.
+// `number` counts the writes of one commit to that mount.
+std::string JournalKey(uint32_t mount, Revision revision, uint32_t number);
+// Ignores Write::before; the revision is in the key.
+std::string EncodeJournal(const Write& write);
+std::optional<Write> DecodeJournal(std::string_view key,
+                                   std::string_view bytes);
 
 // A finished segment of the history, in meta.
 std::string SegmentKey(Revision last);

@@ -191,5 +191,62 @@ TEST(DiskFormatTest, Revisions) {
   EXPECT_FALSE(DecodeRevision(std::string(8, '\xff')).has_value());
 }
 
+TEST(DiskFormatTest, PathKeys) {
+  EXPECT_EQ(DecodePathKey(""), Path());
+  EXPECT_EQ(DecodePathKey(std::string("a\0b\0", 4)), *Path::Parse("/a/b"));
+  EXPECT_FALSE(DecodePathKey("a").has_value());
+  EXPECT_FALSE(DecodePathKey(std::string("\0", 1)).has_value());
+  EXPECT_FALSE(DecodePathKey(std::string("a\0..\0", 5)).has_value());
+  EXPECT_FALSE(DecodePathKey(std::string("\xff\0", 2)).has_value());
+}
+
+TEST(DiskFormatTest, Records) {
+  EXPECT_EQ(RecordKey("mount/users"), "record:mount/users");
+  EXPECT_EQ(EncodeRecord("x"), "\x01x");
+  EXPECT_EQ(DecodeRecord("\x01x"), "x");
+  EXPECT_EQ(DecodeRecord(EncodeRecord("")), "");
+  EXPECT_FALSE(DecodeRecord("").has_value());
+  EXPECT_FALSE(DecodeRecord("x").has_value());
+}
+
+TEST(DiskFormatTest, Journal) {
+  const std::string key = JournalKey(2, 300, 1);
+  EXPECT_EQ(key, std::string("\0\0\0\2\0\0\0\0\0\0\1\x2c\0\0\0\1", 16));
+  EXPECT_LT(key, JournalKey(2, 300, 2));
+  EXPECT_LT(JournalKey(2, 300, 2), JournalKey(2, 301, 0));
+  Write write;
+  write.path = *Path::Parse("/a");
+  write.value = Value::Int(3);
+  write.revision = 300;
+  const std::string bytes = EncodeJournal(write);
+  EXPECT_EQ(bytes, std::string("\1\0\2a\0\x18\x03", 7));
+  std::optional<Write> read = DecodeJournal(key, bytes);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->path, write.path);
+  EXPECT_EQ(read->scope, Write::Scope::kSubtree);
+  EXPECT_EQ(read->value, write.value);
+  EXPECT_EQ(read->revision, 300);
+
+  write.path = Path();
+  write.scope = Write::Scope::kOwnValue;
+  write.value = std::nullopt;
+  const std::string deleting = EncodeJournal(write);
+  EXPECT_EQ(deleting, std::string("\1\1\0", 3));
+  read = DecodeJournal(key, deleting);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->scope, Write::Scope::kOwnValue);
+  EXPECT_EQ(read->value, std::nullopt);
+
+  EXPECT_FALSE(DecodeJournal(key, "").has_value());
+  EXPECT_FALSE(DecodeJournal(key.substr(1), bytes).has_value());
+  EXPECT_FALSE(DecodeJournal(key, bytes.substr(1)).has_value());
+  EXPECT_FALSE(DecodeJournal(key, std::string("\1\2\0", 3)).has_value())
+      << "no such scope";
+  EXPECT_FALSE(DecodeJournal(key, bytes.substr(0, 4)).has_value())
+      << "it ends in its path";
+  EXPECT_FALSE(DecodeJournal(key, bytes.substr(0, 6)).has_value())
+      << "it ends in its value";
+}
+
 }  // namespace
 }  // namespace restate::disk_format

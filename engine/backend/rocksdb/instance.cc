@@ -153,7 +153,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   for (const char* name :
        {::rocksdb::kDefaultColumnFamilyName.c_str(), disk_format::kTreeFamily,
         disk_format::kMetaFamily, disk_format::kHistoryFamily,
-        disk_format::kRequestsFamily}) {
+        disk_format::kRequestsFamily, disk_format::kJournalFamily}) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       names.push_back(name);
     }
@@ -172,6 +172,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
     if (family->GetName() == disk_format::kMetaFamily) meta_ = family;
     if (family->GetName() == disk_format::kHistoryFamily) history_ = family;
     if (family->GetName() == disk_format::kRequestsFamily) requests_ = family;
+    if (family->GetName() == disk_format::kJournalFamily) journal_ = family;
   }
   return absl::OkStatus();
 }
@@ -227,7 +228,8 @@ absl::Status Instance::LoadState() {
   state_.reserved = commits->reserved;
   state_.existed = true;
   closed_cleanly_ = commits->closed;
-  return LoadLeases();
+  if (absl::Status status = LoadLeases(); !status.ok()) return status;
+  return LoadRecords();
 }
 
 absl::Status Instance::LoadLeases() {
@@ -239,16 +241,41 @@ absl::Status Instance::LoadLeases() {
        at->Next()) {
     ::rocksdb::Slice key = at->key();
     key.remove_prefix(disk_format::kLeaseKeyPrefix.size());
-    Path path = Path::FromKey(key.ToString());
+    const std::optional<Path> path =
+        disk_format::DecodePathKey(key.ToStringView());
+    if (!path.has_value()) {
+      return DamagedStore(directory_, "the path of a lease is unreadable");
+    }
     const ::rocksdb::Slice value = at->value();
     std::optional<LeaseTerms> terms =
         disk_format::DecodeLease({value.data(), value.size()});
     if (!terms.has_value()) {
       return DamagedStore(
           directory_,
-          absl::StrCat("the lease of ", path.ToText(), " is unreadable"));
+          absl::StrCat("the lease of ", path->ToText(), " is unreadable"));
     }
-    state_.leases.push_back(Lease{std::move(path), *std::move(terms)});
+    state_.leases.push_back(Lease{*path, *std::move(terms)});
+  }
+  return FromRocksDb(at->status(), directory_);
+}
+
+absl::Status Instance::LoadRecords() {
+  std::unique_ptr<::rocksdb::Iterator> at(
+      db_->NewIterator(::rocksdb::ReadOptions(), meta_));
+  for (at->Seek(SliceOf(disk_format::kRecordKeyPrefix));
+       at->Valid() && at->key().starts_with(
+                          SliceOf(disk_format::kRecordKeyPrefix));
+       at->Next()) {
+    ::rocksdb::Slice key = at->key();
+    key.remove_prefix(disk_format::kRecordKeyPrefix.size());
+    std::optional<std::string> value =
+        disk_format::DecodeRecord(at->value().ToStringView());
+    if (!value.has_value()) {
+      return DamagedStore(directory_,
+                          absl::StrCat("the record ", key.ToString(),
+                                       " is unreadable"));
+    }
+    state_.records.emplace(key.ToString(), *std::move(value));
   }
   return FromRocksDb(at->status(), directory_);
 }

@@ -52,6 +52,7 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* meta() const { return meta_; }
   ::rocksdb::ColumnFamilyHandle* history() const { return history_; }
   ::rocksdb::ColumnFamilyHandle* requests() const { return requests_; }
+  ::rocksdb::ColumnFamilyHandle* journal() const { return journal_; }
   const std::string& directory() const { return directory_; }
 
   // As found when it was opened.
@@ -70,6 +71,7 @@ class Instance {
   // Reads the meta family into state_, or writes it for a new store.
   absl::Status LoadState();
   absl::Status LoadLeases();
+  absl::Status LoadRecords();
   absl::Status InitializeMeta();
   absl::Status CheckFormat(std::string_view bytes) const;
 
@@ -82,6 +84,7 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   ::rocksdb::ColumnFamilyHandle* history_ = nullptr;
   ::rocksdb::ColumnFamilyHandle* requests_ = nullptr;
+  ::rocksdb::ColumnFamilyHandle* journal_ = nullptr;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
 };

@@ -96,7 +96,8 @@ class RocksDbDamageTest : public testing::Test {
     std::vector<::rocksdb::ColumnFamilyDescriptor> families;
     for (const char* name :
          {"default", disk_format::kTreeFamily, disk_format::kMetaFamily,
-          disk_format::kHistoryFamily, disk_format::kRequestsFamily}) {
+          disk_format::kHistoryFamily, disk_format::kRequestsFamily,
+          disk_format::kJournalFamily}) {
       families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
     }
     std::vector<::rocksdb::ColumnFamilyHandle*> handles;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/backend/rocksdb/disk_format.h"
@@ -45,6 +47,41 @@ void AppendRequests(const RequestChanges& changes, Instance& instance,
     batch->DeleteRange(instance.requests(),
                        disk_format::RequestKey(changes.forget_from),
                        disk_format::RequestKey(changes.forget_before));
+  }
+}
+
+void AppendRecords(const std::vector<RecordChange>& records,
+                   Instance& instance, ::rocksdb::WriteBatch* batch) {
+  for (const RecordChange& record : records) {
+    const std::string key = disk_format::RecordKey(record.key);
+    if (record.value.has_value()) {
+      batch->Put(instance.meta(), key,
+                 disk_format::EncodeRecord(*record.value));
+    } else {
+      batch->Delete(instance.meta(), key);
+    }
+  }
+}
+
+void AppendJournal(const CommitBatch& changes,
+                   const std::map<uint32_t, Revision>& released,
+                   Instance& instance, ::rocksdb::WriteBatch* batch) {
+  for (const JournalRelease& release : changes.journal_releases) {
+    const auto before = released.find(release.mount);
+    const Revision from = before == released.end() ? 0 : before->second + 1;
+    if (release.through < from) continue;
+    batch->DeleteRange(
+        instance.journal(), disk_format::JournalKey(release.mount, from, 0),
+        disk_format::JournalKey(release.mount, release.through + 1, 0));
+  }
+  std::map<std::pair<uint32_t, Revision>, uint32_t> numbers;
+  for (const MountWrites& mount : changes.journal) {
+    for (const Write& write : mount.writes) {
+      const uint32_t number = numbers[{mount.mount, write.revision}]++;
+      batch->Put(instance.journal(),
+                 disk_format::JournalKey(mount.mount, write.revision, number),
+                 disk_format::EncodeJournal(write));
+    }
   }
 }
 
@@ -135,10 +172,16 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
     }
   }
   AppendRequests(batch.requests, **instance, &bytes);
+  AppendRecords(batch.records, **instance, &bytes);
+  AppendJournal(batch, released_, **instance, &bytes);
   if (absl::Status status = WriteBytes(**instance, batch.durable, &bytes);
       !status.ok()) {
     core_->Fail(status);
     return status;
+  }
+  for (const JournalRelease& release : batch.journal_releases) {
+    Revision& through = released_[release.mount];
+    through = std::max(through, release.through);
   }
   core_->set_last_committed(batch.last_committed);
   return absl::OkStatus();
@@ -179,7 +222,36 @@ absl::Status RocksDbStore::ReadRequests(
   return FromRocksDb(at->status(), instance.directory());
 }
 
+absl::Status RocksDbStore::ReadJournal(
+    uint32_t mount, absl::FunctionRef<void(Write)> take) const {
+  absl::StatusOr<std::shared_ptr<Instance>> opened = core_->instance();
+  if (!opened.ok()) return std::move(opened).status();
+  const Instance& instance = **opened;
+  const std::string end = disk_format::EncodeUint32(mount + 1);
+  const ::rocksdb::Slice upper_bound(end);
+  ::rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &upper_bound;
+  std::unique_ptr<::rocksdb::Iterator> at(
+      instance.db().NewIterator(options, instance.journal()));
+  std::optional<Revision> last;
+  for (at->Seek(disk_format::EncodeUint32(mount)); at->Valid(); at->Next()) {
+    std::optional<Write> write = disk_format::DecodeJournal(
+        at->key().ToStringView(), at->value().ToStringView());
+    if (!write.has_value()) {
+      return DamagedStore(
+          instance.directory(),
+          absl::StrCat("the journal of mount ", mount, " is unreadable after ",
+                       last.has_value() ? absl::StrCat("revision ", *last)
+                                        : std::string("its beginning")));
+    }
+    last = write->revision;
+    take(*std::move(write));
+  }
+  return FromRocksDb(at->status(), instance.directory());
+}
+
 absl::Status RocksDbStore::Reopen() {
+  released_.clear();
   if (absl::Status status = core_->Open(); !status.ok()) return status;
   absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
   if (!instance.ok()) return std::move(instance).status();
@@ -209,7 +281,8 @@ absl::Status RocksDbStore::Close(Revision last_given) {
         (*instance)->db().Flush(
             ::rocksdb::FlushOptions(),
             {(*instance)->tree(), (*instance)->meta(),
-             (*instance)->history(), (*instance)->requests()}),
+             (*instance)->history(), (*instance)->requests(),
+             (*instance)->journal()}),
         (*instance)->directory());
   }
   core_->Fail(MakeError(

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_STORE_H_
 #define RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_STORE_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -44,6 +46,8 @@ class RocksDbStore : public CommitStore {
   std::shared_ptr<const HistoryLog> history() const override;
   absl::Status ReadRequests(
       absl::FunctionRef<void(StoredRequest)> take) const override;
+  absl::Status ReadJournal(
+      uint32_t mount, absl::FunctionRef<void(Write)> take) const override;
   absl::Status Reopen() override;
   // Also moves what is in the log to files, so that the next start is quick.
   absl::Status Close(Revision last_given) override;
@@ -57,6 +61,9 @@ class RocksDbStore : public CommitStore {
   const std::shared_ptr<RocksDbCore> core_;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
+  // Up to where the journal of each mount has been released since the store was
+  // opened: ranges that are deleted need not be deleted again.
+  std::map<uint32_t, Revision> released_;
 };
 
 }  // namespace restate

@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -245,7 +246,8 @@ TEST_F(RocksDbStoreTest, RefusesANewerFormat) {
     for (const char* name : {"default", disk_format::kTreeFamily,
                              disk_format::kMetaFamily,
                              disk_format::kHistoryFamily,
-                             disk_format::kRequestsFamily, "future"}) {
+                             disk_format::kRequestsFamily,
+                             disk_format::kJournalFamily, "future"}) {
       families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
     }
     ::rocksdb::DBOptions options;
@@ -386,6 +388,134 @@ TEST_F(RocksDbStoreTest, LeasesAndRequestsAreKeptWithTheBatch) {
   EXPECT_EQ(requests[0].identity, (RequestIdentity{3, 9}));
   EXPECT_EQ(requests[0].time, absl::FromUnixSeconds(1));
   EXPECT_EQ(requests[0].answer, "answer");
+}
+
+TEST_F(RocksDbStoreTest, RecordsAreKeptWithTheBatch) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_TRUE(store_->state().records.empty());
+  CommitBatch batch{1, 100, {}};
+  batch.records = {{"mount/a", "one"},
+                   {"mount/b", ""},
+                   {"mount/c", "gone at once"},
+                   {"mount/c", std::nullopt},
+                   {std::string("x\0y", 3), std::string("\0z", 2)}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  ASSERT_EQ(Open(), absl::OkStatus());
+  using Records = std::map<std::string, std::string>;
+  EXPECT_EQ(store_->state().records,
+            (Records{{"mount/a", "one"},
+                     {"mount/b", ""},
+                     {std::string("x\0y", 3), std::string("\0z", 2)}}));
+  batch = CommitBatch{2, 100, {}};
+  batch.records = {{"mount/a", "two"},
+                   {"mount/b", std::nullopt},
+                   {"not there", std::nullopt},
+                   {std::string("x\0y", 3), std::nullopt}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  ASSERT_EQ(store_->Reopen(), absl::OkStatus());
+  EXPECT_EQ(store_->state().records, (Records{{"mount/a", "two"}}));
+}
+
+// "5 /a SUBTREE 1": what the journal has for a mount.
+std::vector<std::string> JournalOf(const RocksDbStore& store, uint32_t mount) {
+  std::vector<std::string> lines;
+  absl::Status status = store.ReadJournal(mount, [&](Write write) {
+    EXPECT_FALSE(write.before.has_value());
+    lines.push_back(
+        std::to_string(write.revision) + " " + write.path.ToText() +
+        (write.scope == Write::Scope::kSubtree ? " SUBTREE " : " OWN ") +
+        (write.value.has_value() ? write.value->DebugString() : "nothing"));
+  });
+  EXPECT_EQ(status, absl::OkStatus());
+  return lines;
+}
+
+Write WriteOf(std::string_view path, Write::Scope scope, Tree value,
+              Revision revision) {
+  return Write{P(path), scope, std::move(value), revision, {}};
+}
+
+TEST_F(RocksDbStoreTest, TheJournalKeepsTheOrderAndIsReleasedByMount) {
+  constexpr auto kSubtree = Write::Scope::kSubtree;
+  constexpr auto kOwn = Write::Scope::kOwnValue;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines());
+  CommitBatch batch{300, 1000, {}};
+  Write hinted = WriteOf("/b", kSubtree, Value::Int(2), 5);
+  hinted.before = Value::Int(1);
+  batch.journal = {
+      {1, {WriteOf("/z", kSubtree, Value::EmptyMap(), 5), hinted}},
+      {2, {WriteOf("/", kOwn, std::nullopt, 5)}},
+      {1,
+       {WriteOf("/a", kOwn, Value::Null(), 5),
+        WriteOf("/", kSubtree, std::nullopt, 300)}},
+      {256, {WriteOf("/", kSubtree, Value::Int(7), 300)}},
+  };
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  const Lines first = {"5 /z SUBTREE {}", "5 /b SUBTREE 2", "5 /a OWN null",
+                       "300 / SUBTREE nothing"};
+  EXPECT_EQ(JournalOf(*store_, 1), first);
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), first);
+  EXPECT_EQ(JournalOf(*store_, 2), Lines({"5 / OWN nothing"}));
+  EXPECT_EQ(JournalOf(*store_, 256), Lines({"300 / SUBTREE 7"}));
+
+  // A release and the next writes may be one batch.
+  batch = CommitBatch{301, 1000, {}};
+  batch.journal_releases = {{1, 299}, {2, 300}};
+  batch.journal = {{1, {WriteOf("/c", kSubtree, Value::Int(3), 301)}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1),
+            Lines({"300 / SUBTREE nothing", "301 /c SUBTREE 3"}));
+  EXPECT_EQ(JournalOf(*store_, 2), Lines());
+  EXPECT_EQ(JournalOf(*store_, 256).size(), 1u);
+  // One that was made before does no harm, and neither does one twice.
+  batch = CommitBatch{301, 1000, {}};
+  batch.journal_releases = {{1, 5}, {1, 300}, {1, 300}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines({"301 /c SUBTREE 3"}));
+  batch.journal_releases = {{1, 301}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines());
+  ASSERT_EQ(store_->Close(301), absl::OkStatus());
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines());
+  EXPECT_EQ(JournalOf(*store_, 256).size(), 1u);
+}
+
+TEST_F(RocksDbStoreTest, AStoreWithoutAJournalGetsOne) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto mount = *store_->OpenMount(Path());
+  ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
+  mount = nullptr;
+  store_ = nullptr;
+  {
+    std::vector<::rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name :
+         {"default", disk_format::kTreeFamily, disk_format::kMetaFamily,
+          disk_format::kHistoryFamily, disk_format::kRequestsFamily,
+          disk_format::kJournalFamily}) {
+      families.emplace_back(name, ::rocksdb::ColumnFamilyOptions());
+    }
+    std::vector<::rocksdb::ColumnFamilyHandle*> handles;
+    ::rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(::rocksdb::DB::Open(::rocksdb::DBOptions(), directory_,
+                                    families, &handles, &db)
+                    .ok());
+    ASSERT_TRUE(db->DropColumnFamily(handles[5]).ok());
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    delete db;
+  }
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_EQ(store_->state().last_committed, 5);
+  mount = *store_->OpenMount(Path());
+  EXPECT_EQ(Read(*mount, "/a"), Tree(Value::Int(1)));
+  CommitBatch batch{6, 1000, {}};
+  batch.journal = {{1,
+                    {WriteOf("/c", Write::Scope::kSubtree, Value::Int(3),
+                             6)}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines({"6 /c SUBTREE 3"}));
 }
 
 }  // namespace
