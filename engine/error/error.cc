@@ -32,6 +32,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kInvalidArgument, "INVALID_VALUE"};
     case Reason::kInvalidRequest:
       return {StatusCode::kInvalidArgument, "INVALID_REQUEST"};
+    case Reason::kLuaSyntax:
+      return {StatusCode::kInvalidArgument, "LUA_SYNTAX"};
     case Reason::kSessionLost:
       return {StatusCode::kNotFound, "SESSION_LOST"};
     case Reason::kCallbackNotFound:
@@ -44,6 +46,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "KIND_MISMATCH"};
     case Reason::kNotStorable:
       return {StatusCode::kFailedPrecondition, "NOT_STORABLE"};
+    case Reason::kLuaError:
+      return {StatusCode::kFailedPrecondition, "LUA_ERROR"};
     case Reason::kPreconditionFailed:
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:
@@ -80,6 +84,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS"};
     case Reason::kTooManySubscriptions:
       return {StatusCode::kResourceExhausted, "TOO_MANY_SUBSCRIPTIONS"};
+    case Reason::kLuaBudget:
+      return {StatusCode::kResourceExhausted, "LUA_BUDGET"};
+    case Reason::kLuaMemory:
+      return {StatusCode::kResourceExhausted, "LUA_MEMORY"};
     case Reason::kOutcomeUnknown:
       return {StatusCode::kUnavailable, "OUTCOME_UNKNOWN"};
     case Reason::kMountUnavailable:

@@ -17,6 +17,7 @@ enum class Reason {
   kInvalidPath,
   kInvalidValue,
   kInvalidRequest,
+  kLuaSyntax,
   // NOT_FOUND.
   kSessionLost,
   kCallbackNotFound,
@@ -26,6 +27,7 @@ enum class Reason {
   // FAILED_PRECONDITION.
   kKindMismatch,
   kNotStorable,
+  kLuaError,
   // ABORTED.
   kPreconditionFailed,
   kHistoryTooOld,
@@ -47,6 +49,8 @@ enum class Reason {
   kSlowSubscriber,
   kTooManySessions,
   kTooManySubscriptions,
+  kLuaBudget,
+  kLuaMemory,
   // UNAVAILABLE.
   kOutcomeUnknown,
   kMountUnavailable,
