@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/commit_store.h"
 #include "engine/path/path.h"
 #include "engine/request/request_identity.h"
 #include "engine/value/value.h"
@@ -102,6 +103,9 @@ struct LeaseExpiry {
   std::string session_id;
 };
 
+// Who caused a commit.
+enum class CommitOrigin { kClient, kMount, kExpired, kFile };
+
 // A transaction: all or nothing, one revision.
 struct CommitRequest {
   // If set, the operations are made from it when the commit is sequenced.
@@ -110,6 +114,13 @@ struct CommitRequest {
   std::optional<RequestIdentity> identity;
   std::vector<Precondition> preconditions;
   std::vector<Operation> operations;
+  // Written with the commit, in one step, also if it changes nothing else; not
+  // if it is refused.
+  std::vector<RecordChange> records;
+  // Who it is from, for the events.
+  CommitOrigin origin = CommitOrigin::kClient;
+  // Whether it may write what is exported: only the one who mounted it may.
+  bool may_write_exports = false;
   // Answer before the fsync.
   bool relaxed = false;
   // If not empty, must be the server's epoch.

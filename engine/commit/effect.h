@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
+#include "engine/commit/commit_request.h"
 #include "engine/path/path.h"
 #include "engine/tree/tree.h"
 
@@ -42,9 +43,6 @@ struct Effect {
   Tree payload;
   bool skip_notify = false;
 };
-
-// Who caused a commit.
-enum class CommitOrigin { kClient, kMount, kExpired };
 
 // A commit that has its place in the order.
 struct SequencedCommit {

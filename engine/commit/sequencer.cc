@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/commit/executor.h"
+#include "engine/commit/exports.h"
 #include "engine/commit/sequencer_batch.h"
 #include "engine/error/error.h"
 
@@ -162,11 +163,12 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       batch.sequenced.push_back(SequencedCommit{
           revision, options_.clock->Now(),
           commit.request.expiry.has_value() ? CommitOrigin::kExpired
-                                            : CommitOrigin::kClient,
+                                            : commit.request.origin,
           std::move(execution->effects)});
     }
     result.revision = last_given_;
     leases_->Stage(commit.request, result);
+    records_->Stage(commit.request.records);
     if (commit.request.identity.has_value()) {
       answered_->Stage(*commit.request.identity, result);
       if (!result.changed) {
@@ -220,7 +222,8 @@ absl::Status Sequencer::Prepare(CommitRequest* request) {
             : MakeError(Reason::kSessionLost, "there are no sessions");
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  if (request->may_write_exports) return absl::OkStatus();
+  return CheckExports(options_.exports, request->operations);
 }
 
 void Sequencer::PrepareExpiry(CommitRequest* request) {
@@ -253,7 +256,8 @@ void Sequencer::PrepareExpiry(CommitRequest* request) {
 }
 
 absl::Status Sequencer::StoreAnswers(const Batch& batch) {
-  if (!leases_->HasStaged() && !answered_->HasStaged()) {
+  if (!leases_->HasStaged() && !answered_->HasStaged() &&
+      !records_->HasStaged()) {
     return absl::OkStatus();
   }
   if (options_.commit_store != nullptr) {
@@ -262,13 +266,15 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
     decision.reserved = reserved_;
     decision.leases = leases_->Staged();
     decision.requests = answered_->Staged();
-    decision.durable =
-        batch.has_durable_answer || LeasesAreInCommitStore(decision.leases);
+    decision.records = records_->Staged();
+    decision.durable = batch.has_durable_answer || records_->HasStaged() ||
+                       LeasesAreInCommitStore(decision.leases);
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) return status;
   }
   leases_->PublishStaged();
   answered_->PublishStaged();
+  records_->PublishStaged();
   return absl::OkStatus();
 }
 
@@ -328,6 +334,7 @@ void Sequencer::Decide(Batch& batch) {
     // the marks of last changes do not lie in the future.
     leases_->DropStaged();
     answered_->DropStaged();
+    records_->DropStaged();
     PublishState(last_given_);
     for (Batch::Answer& answer : batch.answers) answer.done(split.status());
     return;
@@ -348,9 +355,11 @@ void Sequencer::Decide(Batch& batch) {
   if (options_.commit_store != nullptr) {
     decision.leases = leases_->Staged();
     decision.requests = answered_->Staged();
+    decision.records = records_->Staged();
     // A ping is as durable as what it is about.
     decision.durable =
         !decision.mounts.empty() || batch.has_durable_answer ||
+        records_->HasStaged() ||
         LeasesAreInCommitStore(decision.leases) ||
         std::any_of(batch.group->begin(), batch.group->end(),
                     [this](const SequencedCommit& commit) {
@@ -412,6 +421,7 @@ void Sequencer::Publish(Batch& batch) {
   RememberLeaves(batch);
   leases_->PublishStaged();
   answered_->PublishStaged();
+  records_->PublishStaged();
   history_->Append(batch.group);
   PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {

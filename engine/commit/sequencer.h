@@ -26,6 +26,7 @@
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
 #include "engine/lease/lease_table.h"
+#include "engine/record/record_table.h"
 #include "engine/request/answered_requests.h"
 #include "engine/sync/mutex.h"
 
@@ -60,6 +61,8 @@ struct SequencerOptions {
   std::optional<HistoryBounds> history;
   // Bounds of what is remembered of answered requests.
   RequestBounds requests;
+  // What others may mount: written only by commits that say they may.
+  std::vector<Path> exports;
   // Bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes = size_t{1} << 20;
   // OK, or NOT_FOUND / SESSION_LOST: asked on the sequencer's thread, when a
@@ -112,6 +115,8 @@ class Sequencer {
   const LeaseTable& leases() const { return *leases_; }
   // How far back retries are known.
   AnsweredRequests::Status requests() const { return answered_->status(); }
+  // The small records beside the tree; thread-safe as RecordTable says.
+  const RecordTable& records() const { return *records_; }
   // The same for readers that may outlive the sequencer.
   std::shared_ptr<const History> shared_history() const { return history_; }
 
@@ -162,11 +167,13 @@ class Sequencer {
   // Whether a commit is answered again, or refused, instead of executed.
   std::optional<absl::StatusOr<CommitResult>> AnswerOf(
       const CommitRequest& request) const;
-  // Step 3 of a batch without revisions: leases, and answers to remember.
+  // Step 3 of a batch without revisions: leases, answers to remember, and
+  // records.
   absl::Status StoreAnswers(const Batch& batch);
   // Whether one of the leases that are staged is on a path that lasts.
   bool LeasesAreInCommitStore(const std::vector<LeaseChange>& leases) const;
-  // The operations of a commit that ends leases; whether sessions are there.
+  // The operations of a commit that ends leases; whether sessions are there,
+  // and whether the paths may be written.
   absl::Status Prepare(CommitRequest* request);
   // The deletions that end leases.
   void PrepareExpiry(CommitRequest* request);
@@ -177,7 +184,7 @@ class Sequencer {
   void PublishState(Revision revision);
   void RememberLeaves(const Batch& batch);
   void Recover(Batch& batch);
-  // The store, and what is known of its leases and requests.
+  // The store, and what is known of its leases, requests and records.
   absl::Status ReopenStore();
   void SetHealth(absl::Status health);
 
@@ -197,6 +204,7 @@ class Sequencer {
   std::shared_ptr<CommitHistory> history_;
   std::optional<LeaseTable> leases_;
   std::optional<AnsweredRequests> answered_;
+  std::optional<RecordTable> records_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 

@@ -29,7 +29,10 @@ absl::Status Sequencer::ReopenStore() {
   absl::Status status = options_.commit_store->Reopen();
   // Without them a request could be executed twice.
   if (status.ok()) status = answered_->Reload(*options_.commit_store);
-  if (status.ok()) leases_->Reload(options_.commit_store->state().leases);
+  if (status.ok()) {
+    leases_->Reload(options_.commit_store->state().leases);
+    records_->Reload(options_.commit_store->state().records);
+  }
   return status;
 }
 

@@ -38,6 +38,9 @@ absl::Status Sequencer::Initialize() {
                                       ? std::vector<Lease>()
                                       : options_.commit_store->state().leases);
   answered_.emplace(options_.requests, options_.clock);
+  records_.emplace(options_.commit_store == nullptr
+                       ? RecordTable::Records()
+                       : options_.commit_store->state().records);
   bool resets_volatile_mounts = false;
   if (options_.commit_store == nullptr) {
     epoch_ = NewEpoch();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -21,6 +22,7 @@
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
 #include "engine/lease/lease_table.h"
+#include "engine/record/record_table.h"
 #include "engine/request/answered_requests.h"
 #include "engine/session/session_table.h"
 #include "engine/subscription/event_stream.h"
@@ -91,6 +93,12 @@ class Controller {
   // What a path's life hangs on; nothing if it stays.
   std::optional<LeaseStatus> LeaseOf(const Path& path) const {
     return sequencer_->leases().Find(path);
+  }
+
+  // The small records beside the tree, by key; those whose key begins with
+  // `prefix`.
+  RecordTable::Records RecordsWithPrefix(std::string_view prefix) const {
+    return sequencer_->records().WithPrefix(prefix);
   }
 
   // Sessions, their callbacks and presence.

@@ -40,6 +40,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kNotFound, "CALLBACK_NOT_FOUND"};
     case Reason::kSubscriptionNotFound:
       return {StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND"};
+    case Reason::kMountNotFound:
+      return {StatusCode::kNotFound, "MOUNT_NOT_FOUND"};
+    case Reason::kMountExists:
+      return {StatusCode::kAlreadyExists, "MOUNT_EXISTS"};
     case Reason::kCallbackExists:
       return {StatusCode::kAlreadyExists, "CALLBACK_EXISTS"};
     case Reason::kKindMismatch:
@@ -48,6 +52,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "NOT_STORABLE"};
     case Reason::kLuaError:
       return {StatusCode::kFailedPrecondition, "LUA_ERROR"};
+    case Reason::kExported:
+      return {StatusCode::kFailedPrecondition, "EXPORTED"};
+    case Reason::kConfiguredMount:
+      return {StatusCode::kFailedPrecondition, "CONFIGURED_MOUNT"};
     case Reason::kPreconditionFailed:
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:

@@ -22,12 +22,16 @@ enum class Reason {
   kSessionLost,
   kCallbackNotFound,
   kSubscriptionNotFound,
+  kMountNotFound,
   // ALREADY_EXISTS.
   kCallbackExists,
+  kMountExists,
   // FAILED_PRECONDITION.
   kKindMismatch,
   kNotStorable,
   kLuaError,
+  kExported,
+  kConfiguredMount,
   // ABORTED.
   kPreconditionFailed,
   kHistoryTooOld,

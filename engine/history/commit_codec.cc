@@ -65,6 +65,8 @@ storage::v1::RecordedOrigin OriginToProto(CommitOrigin origin) {
       return storage::v1::RECORDED_ORIGIN_MOUNT;
     case CommitOrigin::kExpired:
       return storage::v1::RECORDED_ORIGIN_EXPIRED;
+    case CommitOrigin::kFile:
+      return storage::v1::RECORDED_ORIGIN_FILE;
   }
   return storage::v1::RECORDED_ORIGIN_UNSPECIFIED;
 }
@@ -78,6 +80,8 @@ std::optional<CommitOrigin> OriginFromProto(
       return CommitOrigin::kMount;
     case storage::v1::RECORDED_ORIGIN_EXPIRED:
       return CommitOrigin::kExpired;
+    case storage::v1::RECORDED_ORIGIN_FILE:
+      return CommitOrigin::kFile;
     default:
       return std::nullopt;
   }

@@ -42,6 +42,8 @@ OriginKind OriginOf(CommitOrigin origin) {
       return OriginKind::kMount;
     case CommitOrigin::kExpired:
       return OriginKind::kExpired;
+    case CommitOrigin::kFile:
+      return OriginKind::kFile;
   }
   return OriginKind::kClient;
 }

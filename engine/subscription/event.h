@@ -20,7 +20,7 @@ class BubbleGate;
 
 enum class EventKind { kSet, kDelete, kPing, kInitial };
 
-enum class OriginKind { kClient, kMount, kExpired };
+enum class OriginKind { kClient, kMount, kExpired, kFile };
 
 // Values larger than this are left out of events and flagged.
 inline constexpr size_t kMaxEventValueBytes = size_t{1} << 20;

@@ -36,6 +36,8 @@ v1::Origin::Kind EncodeOrigin(OriginKind origin) {
       return v1::Origin::KIND_MOUNT;
     case OriginKind::kExpired:
       return v1::Origin::KIND_EXPIRED;
+    case OriginKind::kFile:
+      return v1::Origin::KIND_FILE;
   }
   return v1::Origin::KIND_UNSPECIFIED;
 }
