@@ -44,6 +44,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kNotFound, "MOUNT_NOT_FOUND"};
     case Reason::kMountExists:
       return {StatusCode::kAlreadyExists, "MOUNT_EXISTS"};
+    case Reason::kNotExported:
+      return {StatusCode::kNotFound, "NOT_EXPORTED"};
     case Reason::kCallbackExists:
       return {StatusCode::kAlreadyExists, "CALLBACK_EXISTS"};
     case Reason::kKindMismatch:
@@ -56,6 +58,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "EXPORTED"};
     case Reason::kConfiguredMount:
       return {StatusCode::kFailedPrecondition, "CONFIGURED_MOUNT"};
+    case Reason::kWrongStore:
+      return {StatusCode::kFailedPrecondition, "WRONG_STORE"};
     case Reason::kPreconditionFailed:
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:

@@ -23,6 +23,7 @@ enum class Reason {
   kCallbackNotFound,
   kSubscriptionNotFound,
   kMountNotFound,
+  kNotExported,
   // ALREADY_EXISTS.
   kCallbackExists,
   kMountExists,
@@ -32,6 +33,7 @@ enum class Reason {
   kLuaError,
   kExported,
   kConfiguredMount,
+  kWrongStore,
   // ABORTED.
   kPreconditionFailed,
   kHistoryTooOld,
