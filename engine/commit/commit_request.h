@@ -119,6 +119,9 @@ struct CommitRequest {
   std::vector<RecordChange> records;
   // Who it is from, for the events.
   CommitOrigin origin = CommitOrigin::kClient;
+  // Of kFile: the mount whose files were edited. Operations on what it does not
+  // serve are left out.
+  Path edited_mount;
   // Whether it may write what is exported: only the one who mounted it may.
   bool may_write_exports = false;
   // Answer before the fsync.

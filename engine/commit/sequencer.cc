@@ -40,6 +40,9 @@ absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
   if (!status.ok()) return status;
   sequencer->thread_ =
       std::thread([raw = sequencer.get()] { raw->Run(); });
+  for (const auto& mounted : sequencer->mounts()) {
+    sequencer->WatchEdits(*mounted);
+  }
   return sequencer;
 }
 
@@ -86,8 +89,11 @@ absl::Status Sequencer::Stop() {
   stopped_ = true;
   queue_.Stop();
   if (thread_.joinable()) thread_.join();
+  thread_ended_ = true;
+  stop_status_ = StopMounts();
   if (options_.commit_store != nullptr) {
-    stop_status_ = options_.commit_store->Close(last_given_);
+    absl::Status status = options_.commit_store->Close(last_given_);
+    if (stop_status_.ok()) stop_status_ = std::move(status);
   }
   return stop_status_;
 }
@@ -172,7 +178,7 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     if (commit.request.identity.has_value()) {
       answered_->Stage(*commit.request.identity, result);
       if (!result.changed) {
-        batch.has_durable_answer |= IsAboutCommitStore(commit.request);
+        batch.has_durable_answer |= IsAboutDurable(commit.request);
       }
     }
     Answer(batch, commit, std::move(result));
@@ -190,11 +196,11 @@ void Sequencer::Answer(Batch& batch, QueuedCommit& commit,
   }
 }
 
-bool Sequencer::IsAboutCommitStore(const CommitRequest& request) const {
+bool Sequencer::IsAboutDurable(const CommitRequest& request) const {
   if (request.operations.empty()) return true;
   return std::any_of(request.operations.begin(), request.operations.end(),
                      [this](const Operation& operation) {
-                       return IsInCommitStore(PathOf(operation));
+                       return IsDurable(PathOf(operation));
                      });
 }
 
@@ -212,6 +218,12 @@ absl::Status Sequencer::Prepare(CommitRequest* request) {
   if (request->expiry.has_value()) {
     PrepareExpiry(request);
     return absl::OkStatus();
+  }
+  if (request->origin == CommitOrigin::kFile) {
+    std::erase_if(request->operations, [&](const Operation& operation) {
+      return mounts_[table_->Find(PathOf(operation))].mounted->at() !=
+             request->edited_mount;
+    });
   }
   for (const Operation& operation : request->operations) {
     const auto* set = std::get_if<SetOperation>(&operation);
@@ -268,9 +280,11 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
     decision.requests = answered_->Staged();
     decision.records = records_->Staged();
     decision.durable = batch.has_durable_answer || records_->HasStaged() ||
-                       LeasesAreInCommitStore(decision.leases);
+                       LeasesAreDurable(decision.leases);
+    decision.journal_releases = JournalReleases();
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) return status;
+    Released(decision.journal_releases);
   }
   leases_->PublishStaged();
   answered_->PublishStaged();
@@ -278,18 +292,17 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
   return absl::OkStatus();
 }
 
-bool Sequencer::LeasesAreInCommitStore(
+bool Sequencer::LeasesAreDurable(
     const std::vector<LeaseChange>& leases) const {
   return std::any_of(leases.begin(), leases.end(),
                      [this](const LeaseChange& change) {
-                       return IsInCommitStore(change.path);
+                       return IsDurable(change.path);
                      });
 }
 
 absl::Status Sequencer::CanStore(const Write& write) const {
-  const auto ask = [this](size_t mount, const Write& part) -> absl::Status {
-    if (!mount_health_[mount].ok()) return mount_health_[mount];
-    return options_.mounts[mount].backend->CanStore(part);
+  const auto ask = [this](size_t mount, const Write& part) {
+    return mounts_[mount].mounted->CanStore(part);
   };
   const size_t host = table_->Find(write.path);
   const Path& at = table_->point(host);
@@ -347,9 +360,15 @@ void Sequencer::Decide(Batch& batch) {
   decision.last_committed = last_given_;
   decision.reserved = reserved_;
   for (size_t i = 0; i < batch.writes.size(); ++i) {
-    std::optional<uint32_t> id = options_.mounts[i].backend->commit_store_mount();
-    if (!id.has_value() || batch.writes[i].empty()) continue;
-    decision.mounts.push_back(MountWrites{*id, std::move(batch.writes[i])});
+    MountedBackend& mounted = *mounts_[i].mounted;
+    if (mounted.custody() != Custody::kCommitStore || batch.writes[i].empty()) {
+      continue;
+    }
+    mounted.Apply(batch.writes[i], last_given_);
+    decision.mounts.push_back(
+        MountWrites{*mounted.backend().commit_store_mount(),
+                    std::move(batch.writes[i])});
+    batch.writes[i].clear();
   }
   decision.history = history_->Prepare(*batch.group);
   if (options_.commit_store != nullptr) {
@@ -360,57 +379,39 @@ void Sequencer::Decide(Batch& batch) {
     decision.durable =
         !decision.mounts.empty() || batch.has_durable_answer ||
         records_->HasStaged() ||
-        LeasesAreInCommitStore(decision.leases) ||
+        LeasesAreDurable(decision.leases) ||
         std::any_of(batch.group->begin(), batch.group->end(),
                     [this](const SequencedCommit& commit) {
                       return std::any_of(
                           commit.effects.begin(), commit.effects.end(),
                           [this](const Effect& effect) {
-                            return IsInCommitStore(effect.path);
+                            return IsDurable(effect.path);
                           });
                     });
+    AddToJournal(batch, &decision);
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) {
       Recover(batch);
       return;
     }
     last_committed_ = last_given_;
+    Released(decision.journal_releases);
   }
   ApplyToOtherMounts(batch);
   Publish(batch);
 }
 
-bool Sequencer::IsInCommitStore(const Path& path) const {
-  return options_.mounts[table_->Find(path)]
-      .backend->commit_store_mount()
-      .has_value();
-}
-
-void Sequencer::ApplyToOtherMounts(Batch& batch) {
-  for (size_t i = 0; i < batch.writes.size(); ++i) {
-    Backend& backend = *options_.mounts[i].backend;
-    if (backend.commit_store_mount().has_value() || batch.writes[i].empty()) {
-      continue;
-    }
-    absl::Status status = backend.Apply(batch.writes[i], last_given_);
-    if (status.ok()) continue;
-    // The batch is decided; this mount cannot follow it and shows nothing until
-    // a restart.
-    mount_health_[i] = MakeError(
-        Reason::kMountUnavailable,
-        absl::StrCat("the mount at ", options_.mounts[i].at.ToText(),
-                     " refused a commit that was decided (", status.message(),
-                     "): restart the server"),
-        {{"mount", options_.mounts[i].at.ToText()}});
-    SetHealth(mount_health_[i]);
-  }
+bool Sequencer::IsDurable(const Path& path) const {
+  const Custody custody = mounts_[table_->Find(path)].mounted->custody();
+  return custody == Custody::kCommitStore || custody == Custody::kApart;
 }
 
 void Sequencer::RememberLeaves(const Batch& batch) {
   if (options_.commit_store == nullptr) return;
   // What a mount that is down was to hold must be an error, not a value.
-  if (!std::all_of(mount_health_.begin(), mount_health_.end(),
-                   [](const absl::Status& health) { return health.ok(); })) {
+  if (!std::all_of(mounts_.begin(), mounts_.end(), [](const MountSlot& slot) {
+        return slot.mounted->down().ok();
+      })) {
     leaf_cache_.Clear();
     return;
   }

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_COMMIT_SEQUENCER_H_
 #define RESTATE_ENGINE_COMMIT_SEQUENCER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,17 +28,12 @@
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
 #include "engine/lease/lease_table.h"
+#include "engine/mount/mounted_backend.h"
 #include "engine/record/record_table.h"
 #include "engine/request/answered_requests.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
-
-// One mount: a place and what serves it.
-struct Mount {
-  Path at;
-  std::unique_ptr<Backend> backend;
-};
 
 // What a sequencer works with, and its bounds.
 struct SequencerOptions {
@@ -82,7 +79,7 @@ struct SequencerOptions {
 //   3. split the changes by mount; write the commit store's part and the
 //      commits themselves, for the history, in one durable step: this decides
 //      the batch
-//   4. apply the other mounts' parts
+//   4. apply the other mounts' parts, or give them to those who apply them
 //   5. publish the new state: readers see all of the batch, first in the
 //      history, then in the tree
 //   6. answer the writers
@@ -126,6 +123,19 @@ class Sequencer {
   // Queues a commit; `done` is called exactly once, here if it is refused.
   void Submit(CommitRequest request, CommitCallback done);
 
+  // Mounts, or unmounts, in a commit of its own. Both call `done` with its
+  // revision, on the sequencer's thread.
+  //   AddMount: ALREADY_EXISTS / MOUNT_EXISTS.
+  //   RemoveMount: NOT_FOUND / MOUNT_NOT_FOUND; FAILED_PRECONDITION /
+  //   CONFIGURED_MOUNT; UNAVAILABLE / MOUNT_UNAVAILABLE if not everything is in
+  //   the backend: flush it first. The caller ends WatchEdits of the backend.
+  //   Both: UNAVAILABLE / OUTCOME_UNKNOWN, SHUTTING_DOWN.
+  using MountCallback = absl::AnyInvocable<void(absl::StatusOr<Revision>)>;
+  void AddMount(Mount mount, MountCallback done);
+  void RemoveMount(const Path& at, MountCallback done);
+  // In path order.
+  std::vector<std::shared_ptr<MountedBackend>> mounts() const;
+
   // Runs `task` on the sequencer's thread between two batches, when everything
   // published has gone to the listener and nothing else. Not run, with
   // UNAVAILABLE / SHUTTING_DOWN, once stopped.
@@ -141,12 +151,31 @@ class Sequencer {
  private:
   struct Batch;
 
+  // What the sequencer knows of a mount.
+  struct MountSlot {
+    std::shared_ptr<MountedBackend> mounted;
+    // Of kApart: its number in the journal, and up to where that was released.
+    uint32_t journal = 0;
+    Revision released = 0;
+    // Of kCached: whether the store knows that something is not flushed.
+    bool marked_dirty = false;
+  };
+  using Custody = MountedBackend::Custody;
+
   explicit Sequencer(SequencerOptions options);
 
   // Takes the place in the order where the store left off.
   absl::Status Initialize();
-  // What volatile mounts held is gone: the commit that says so.
-  absl::Status CommitReset(const PublishedState& first);
+  // Puts the mounts in their places and gives them back what the journal has.
+  absl::Status OpenMounts();
+  // The places that may not read as they did when the server stopped.
+  std::vector<Path> ChangedPlaces() const;
+  // The commit that says so.
+  absl::Status CommitReset(const std::vector<Path>& places,
+                           const PublishedState& first);
+  // One operation for each place: anything there may have changed.
+  SequencedCommit MountCommit(const std::vector<Path>& places,
+                              const PublishedState& after) const;
   // A snapshot of every mount, as of `revision`.
   std::shared_ptr<const PublishedState> StateOfAllMounts(Revision revision);
 
@@ -157,13 +186,13 @@ class Sequencer {
   // Now if it is relaxed, else with its batch.
   void Answer(Batch& batch, QueuedCommit& commit,
               absl::StatusOr<CommitResult> result);
-  // Whether anything that it asks for is kept by the commit store.
-  bool IsAboutCommitStore(const CommitRequest& request) const;
+  // Whether anything that it asks for is to be there after a crash.
+  bool IsAboutDurable(const CommitRequest& request) const;
   // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
   void Decide(Batch& batch);
   absl::Status CanStore(const Write& write) const;
-  // Whether what is at `path` is kept by the commit store.
-  bool IsInCommitStore(const Path& path) const;
+  // Whether what is at `path` is to be there after a crash.
+  bool IsDurable(const Path& path) const;
   // Whether a commit is answered again, or refused, instead of executed.
   std::optional<absl::StatusOr<CommitResult>> AnswerOf(
       const CommitRequest& request) const;
@@ -171,14 +200,51 @@ class Sequencer {
   // records.
   absl::Status StoreAnswers(const Batch& batch);
   // Whether one of the leases that are staged is on a path that lasts.
-  bool LeasesAreInCommitStore(const std::vector<LeaseChange>& leases) const;
+  bool LeasesAreDurable(const std::vector<LeaseChange>& leases) const;
   // The operations of a commit that ends leases; whether sessions are there,
   // and whether the paths may be written.
   absl::Status Prepare(CommitRequest* request);
   // The deletions that end leases.
   void PrepareExpiry(CommitRequest* request);
   absl::Status EnsureReserved(size_t revisions);
+  // What the batch has for mounts that the commit store does not keep.
+  void AddToJournal(const Batch& batch, CommitBatch* decision) const;
+  // What was applied and can go from the journal; and that it is gone.
+  std::vector<JournalRelease> JournalReleases() const;
+  void Released(const std::vector<JournalRelease>& releases);
   void ApplyToOtherMounts(Batch& batch);
+
+  MountSlot NewSlot(Mount mount);
+  // After mounts_ has changed.
+  void UseMounts();
+  // Nothing is decided any more: brings what it can to the backends. Returns
+  // what a cache could not flush.
+  absl::Status StopMounts();
+  absl::StatusOr<Revision> AddMountNow(Mount mount);
+  absl::StatusOr<Revision> RemoveMountNow(const Path& at);
+  // Makes `mounts` the mounts, in a commit about `at`.
+  absl::StatusOr<Revision> ChangeMounts(const Path& at,
+                                        std::vector<MountSlot> mounts,
+                                        std::vector<RecordChange> records,
+                                        std::vector<JournalRelease> releases);
+  // Its parts: what is to be decided, and showing it.
+  CommitGroup StageMountChange(const Path& at,
+                               std::vector<RecordChange> records,
+                               CommitBatch* decision);
+  void ShowMountChange(const Path& at, const CommitGroup& group);
+  // What somebody did to the files of a mount becomes a commit.
+  absl::Status CommitEdits(const Path& at, std::vector<Write> edits);
+  void WatchEdits(MountedBackend& mounted);
+  // Asks for RefreshMounts, between two batches.
+  void MountChanged();
+  // Shows what has come or gone, and notes what was flushed.
+  void RefreshMounts();
+  // Brings what a cache holds to its backend; called by the cache's thread.
+  absl::Status Flush(Backend& backend, std::vector<Write> writes,
+                     Revision revision);
+  // The part of it that is the sequencer's thread's.
+  absl::Status CommitFlush(std::optional<uint32_t> mount,
+                           std::vector<Write> writes);
   void Publish(Batch& batch);
   // Shows the state of all mounts, as of `revision`, to everybody.
   void PublishState(Revision revision);
@@ -189,9 +255,10 @@ class Sequencer {
   void SetHealth(absl::Status health);
 
   SequencerOptions options_;
+  // By position in the table.
+  std::vector<MountSlot> mounts_;
   std::optional<MountTable> table_;
-  // Per mount: OK, or why it takes nothing any more.
-  std::vector<absl::Status> mount_health_;
+  uint32_t next_journal_ = 1;
   std::string epoch_;
   Revision last_given_ = 0;
   // The last one that the commit store has decided.
@@ -207,6 +274,18 @@ class Sequencer {
   std::optional<RecordTable> records_;
   std::optional<Publication> publication_;
   CommitQueue queue_;
+
+  // Whether the store is being opened again: it takes nothing.
+  bool recovering_ = false;
+  // Whether RefreshMounts is on its way.
+  std::atomic<bool> refresh_queued_ = false;
+  // Set when the thread has ended.
+  std::atomic<bool> thread_ended_ = false;
+
+  mutable Mutex mounts_mutex_;
+  // mounts_, for other threads.
+  std::vector<std::shared_ptr<MountedBackend>> listed_
+      ABSL_GUARDED_BY(mounts_mutex_);
 
   mutable Mutex health_mutex_;
   absl::Status health_ ABSL_GUARDED_BY(health_mutex_);

@@ -41,6 +41,7 @@ void Sequencer::Recover(Batch& batch) {
       Reason::kMountUnavailable,
       "the store failed and is being opened again: try again shortly");
   SetHealth(failure);
+  recovering_ = true;
   const absl::Status unknown = OutcomeUnknown(failure);
   for (Batch::Answer& answer : batch.answers) answer.done(unknown);
   publication_->FailWaiters(unknown);
@@ -48,12 +49,7 @@ void Sequencer::Recover(Batch& batch) {
 
   // Readers go on with what needs no store; nobody keeps the store's snapshots.
   const Revision published = batch.state->revision();
-  const std::vector<absl::Status> healthy = mount_health_;
-  for (size_t i = 0; i < options_.mounts.size(); ++i) {
-    if (options_.mounts[i].backend->commit_store_mount().has_value()) {
-      mount_health_[i] = failure;
-    }
-  }
+  for (MountSlot& slot : mounts_) slot.mounted->LetGoOfStore(failure);
   batch.overlay.reset();
   batch.state.reset();
   PublishState(published);
@@ -67,7 +63,8 @@ void Sequencer::Recover(Batch& batch) {
     if (refused.finished) return;
     delay = std::min(2 * delay, kLongestReopenDelay);
   }
-  mount_health_ = healthy;
+  recovering_ = false;
+  for (MountSlot& slot : mounts_) slot.mounted->TakeUpStore();
   const CommitStoreState& found = options_.commit_store->state();
   reserved_ = found.reserved;
   SetHealth(absl::OkStatus());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/backend/epoch.h"
+#include "engine/commit/mount_records.h"
 #include "engine/commit/sequencer.h"
 
 namespace restate {
@@ -27,8 +28,6 @@ absl::Status Sequencer::Initialize() {
   if (absl::Status status = MountTable::Check(points); !status.ok()) {
     return status;
   }
-  table_.emplace(std::move(points));
-  mount_health_.assign(options_.mounts.size(), absl::OkStatus());
 
   absl::StatusOr<std::shared_ptr<CommitHistory>> history =
       CommitHistory::Open(BoundsOf(options_), options_.commit_store.get());
@@ -41,7 +40,6 @@ absl::Status Sequencer::Initialize() {
   records_.emplace(options_.commit_store == nullptr
                        ? RecordTable::Records()
                        : options_.commit_store->state().records);
-  bool resets_volatile_mounts = false;
   if (options_.commit_store == nullptr) {
     epoch_ = NewEpoch();
   } else {
@@ -58,85 +56,147 @@ absl::Status Sequencer::Initialize() {
         !status.ok()) {
       return status;
     }
-    resets_volatile_mounts =
-        past.existed &&
-        std::any_of(options_.mounts.begin(), options_.mounts.end(),
-                    [](const Mount& mount) { return !mount.backend->durable(); });
-    // What volatile mounts held is gone: that is a commit, and no precondition
-    // or resumption reaches across it.
-    if (resets_volatile_mounts) ++last_given_;
   }
+  if (absl::Status status = OpenMounts(); !status.ok()) return status;
+  const std::vector<Path> changed = ChangedPlaces();
+  // No precondition or resumption reaches across what was changed.
+  if (!changed.empty()) ++last_given_;
   last_changes_.emplace(options_.last_changes_bytes, last_given_);
   std::shared_ptr<const PublishedState> first = StateOfAllMounts(last_given_);
-  for (const MountedSnapshot& mount : first->mounts()) {
-    if (!mount.snapshot.ok()) return mount.snapshot.status();
+  for (size_t i = 0; i < mounts_.size(); ++i) {
+    // One that is kept apart may come later.
+    const absl::Status& status = first->mounts()[i].snapshot.status();
+    if (!status.ok() && mounts_[i].mounted->applier() == nullptr) {
+      return status;
+    }
   }
-  if (resets_volatile_mounts) {
-    if (absl::Status status = CommitReset(*first); !status.ok()) return status;
+  if (absl::Status status = CommitReset(changed, *first); !status.ok()) {
+    return status;
   }
   history_->SetPublished(last_given_);
   publication_.emplace(std::move(first));
   return absl::OkStatus();
 }
 
-absl::Status Sequencer::CommitReset(const PublishedState& first) {
-  SequencedCommit commit;
-  commit.revision = last_given_;
-  commit.commit_time = options_.clock->Now();
-  commit.origin = CommitOrigin::kMount;
-  std::vector<Path> places;
-  for (const Mount& mount : options_.mounts) {
-    if (!mount.backend->durable()) places.push_back(mount.at);
+absl::Status Sequencer::OpenMounts() {
+  for (const auto& [key, number] :
+       records_->WithPrefix(mount_records::kJournalPrefix)) {
+    next_journal_ = std::max(
+        next_journal_, mount_records::DecodeNumber(number).value_or(0) + 1);
   }
-  std::sort(places.begin(), places.end());
-  for (const Path& place : places) {
-    // Durable mounts below it are still there.
-    absl::StatusOr<NodeProbe> now = first.tree().Probe(place);
-    if (!now.ok()) return now.status();
-    Effect effect;
-    effect.index = static_cast<int32_t>(commit.effects.size());
-    effect.path = place;
-    effect.after_incomplete = now->exists() || place.is_root();
-    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
-                                          : Effect::Kind::kDelete;
-    effect.complete = false;
-    effect.below_unknown = true;
-    commit.effects.push_back(std::move(effect));
-  }
-  const auto group =
-      std::make_shared<const std::vector<SequencedCommit>>(1, commit);
-  CommitBatch reset;
-  reset.last_committed = last_given_;
-  reset.reserved = reserved_;
-  reset.history = history_->Prepare(*group);
-  // What is gone has no lease any more.
-  for (const Path& path : leases_->Paths()) {
-    if (!options_.mounts[table_->Find(path)].backend->durable()) {
-      leases_->End(path);
+  for (Mount& mount : options_.mounts) {
+    MountSlot slot = NewSlot(std::move(mount));
+    MountedBackend& mounted = *slot.mounted;
+    if (mounted.custody() == Custody::kCached) {
+      slot.marked_dirty =
+          records_->Find(mount_records::DirtyKey(mounted.at())).has_value();
     }
+    if (mounted.custody() == Custody::kApart) {
+      const std::optional<std::string> known =
+          records_->Find(mount_records::JournalKey(mounted.at()));
+      slot.journal =
+          known.has_value()
+              ? mount_records::DecodeNumber(*known).value_or(next_journal_++)
+              : next_journal_++;
+      if (options_.commit_store != nullptr) {
+        absl::Status status = options_.commit_store->ReadJournal(
+            slot.journal, [&mounted](Write write) {
+              mounted.Apply({&write, 1}, write.revision);
+            });
+        if (!status.ok()) return status;
+      }
+    }
+    mounts_.push_back(std::move(slot));
   }
-  reset.leases = leases_->Staged();
-  reset.durable = false;
-  absl::Status status = options_.commit_store->Commit(reset);
-  if (!status.ok()) return status;
-  last_committed_ = last_given_;
-  history_->Append(group);
-  leases_->PublishStaged();
+  options_.mounts.clear();
+  UseMounts();
   return absl::OkStatus();
 }
 
-std::shared_ptr<const PublishedState> Sequencer::StateOfAllMounts(
-    Revision revision) {
-  std::vector<MountedSnapshot> mounts;
-  for (size_t i = 0; i < options_.mounts.size(); ++i) {
-    const Mount& mount = options_.mounts[i];
-    absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
-        mount_health_[i].ok() ? mount.backend->TakeSnapshot()
-                              : mount_health_[i];
-    mounts.push_back(MountedSnapshot{mount.at, std::move(snapshot),
-                                     std::string(mount.backend->kind())});
+std::vector<Path> Sequencer::ChangedPlaces() const {
+  if (options_.commit_store == nullptr ||
+      !options_.commit_store->state().existed) {
+    return {};
   }
-  return std::make_shared<const PublishedState>(revision, std::move(mounts));
+  RecordTable::Records before =
+      records_->WithPrefix(mount_records::kMountedPrefix);
+  const bool known = !before.empty();
+  std::vector<Path> places;
+  for (const MountSlot& slot : mounts_) {
+    MountedBackend& mounted = *slot.mounted;
+    const auto then = before.find(mount_records::MountedKey(mounted.at()));
+    const bool same = then != before.end()
+                          ? then->second == mounted.identity()
+                          : !known;
+    if (then != before.end()) before.erase(then);
+    if (!same || !mounted.durable() || slot.marked_dirty ||
+        mounted.backend().edited_while_closed()) {
+      places.push_back(mounted.at());
+    }
+  }
+  // What is not mounted any more.
+  for (const auto& [key, identity] : before) {
+    places.push_back(
+        Path::FromKey(key.substr(mount_records::kMountedPrefix.size())));
+  }
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
+                                    const PublishedState& first) {
+  if (options_.commit_store == nullptr) return absl::OkStatus();
+  CommitBatch reset;
+  RecordTable::Records before =
+      records_->WithPrefix(mount_records::kMountedPrefix);
+  for (MountSlot& slot : mounts_) {
+    MountedBackend& mounted = *slot.mounted;
+    const std::string key = mount_records::MountedKey(mounted.at());
+    const auto then = before.find(key);
+    if (then == before.end() || then->second != mounted.identity()) {
+      reset.records.push_back({key, mounted.identity()});
+    }
+    if (then != before.end()) before.erase(then);
+    if (mounted.custody() == Custody::kApart) {
+      const std::string number = mount_records::EncodeNumber(slot.journal);
+      const std::string journal = mount_records::JournalKey(mounted.at());
+      if (records_->Find(journal) != number) {
+        reset.records.push_back({journal, number});
+      }
+    }
+    if (slot.marked_dirty) {
+      reset.records.push_back(
+          {mount_records::DirtyKey(mounted.at()), std::nullopt});
+      slot.marked_dirty = false;
+    }
+  }
+  for (const auto& [key, identity] : before) {
+    reset.records.push_back({key, std::nullopt});
+  }
+  if (places.empty() && reset.records.empty()) return absl::OkStatus();
+
+  CommitGroup group;
+  if (!places.empty()) {
+    group = std::make_shared<const std::vector<SequencedCommit>>(
+        1, MountCommit(places, first));
+    reset.history = history_->Prepare(*group);
+    last_committed_ = last_given_;
+  }
+  reset.last_committed = last_committed_;
+  reset.reserved = reserved_;
+  // What is gone has no lease any more.
+  for (const Path& path : leases_->Paths()) {
+    if (!mounts_[table_->Find(path)].mounted->durable()) leases_->End(path);
+  }
+  reset.leases = leases_->Staged();
+  reset.durable = !reset.records.empty();
+  absl::Status status = options_.commit_store->Commit(reset);
+  if (!status.ok()) return status;
+  records_->Stage(reset.records);
+  records_->PublishStaged();
+  if (group != nullptr) history_->Append(group);
+  leases_->PublishStaged();
+  return absl::OkStatus();
 }
 
 }  // namespace restate

@@ -1,0 +1,43 @@
+#ifndef RESTATE_ENGINE_COMMIT_MOUNT_RECORDS_H_
+#define RESTATE_ENGINE_COMMIT_MOUNT_RECORDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/path/path.h"
+
+// The records about mounts that are kept in the commit store, by the key of the
+// mount point (docs/disk-format.md).
+namespace restate::mount_records {
+
+// How to mount it again; of mounts that the configuration does not have.
+inline constexpr std::string_view kDefinitionPrefix = "mount/";
+// What was mounted there last.
+inline constexpr std::string_view kMountedPrefix = "mounted/";
+// Its number in the journal.
+inline constexpr std::string_view kJournalPrefix = "journal/";
+// There if its cache has more than its backend.
+inline constexpr std::string_view kDirtyPrefix = "dirty/";
+
+inline std::string DefinitionKey(const Path& at) {
+  return std::string(kDefinitionPrefix) + at.key();
+}
+inline std::string MountedKey(const Path& at) {
+  return std::string(kMountedPrefix) + at.key();
+}
+inline std::string JournalKey(const Path& at) {
+  return std::string(kJournalPrefix) + at.key();
+}
+inline std::string DirtyKey(const Path& at) {
+  return std::string(kDirtyPrefix) + at.key();
+}
+
+// In decimal.
+std::string EncodeNumber(uint32_t number);
+std::optional<uint32_t> DecodeNumber(std::string_view bytes);
+
+}  // namespace restate::mount_records
+
+#endif  // RESTATE_ENGINE_COMMIT_MOUNT_RECORDS_H_

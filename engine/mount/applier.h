@@ -1,0 +1,202 @@
+#ifndef RESTATE_ENGINE_MOUNT_APPLIER_H_
+#define RESTATE_ENGINE_MOUNT_APPLIER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/backend/backend.h"
+#include "engine/clock/clock.h"
+#include "engine/mount/flush_schedule.h"
+#include "engine/mount/pending_writes.h"
+#include "engine/mount/views_in_use.h"
+#include "engine/mount/wake_up.h"
+#include "engine/sync/mutex.h"
+
+namespace restate {
+
+// What an applier works with, and its bounds.
+struct ApplierOptions {
+  // For messages.
+  Path at;
+  // Required; outlives the applier.
+  Backend* backend = nullptr;
+  // Required; outlives the applier.
+  const Clock* clock = nullptr;
+  // If set, writes stay in memory until they are flushed. Otherwise they are
+  // applied as soon as they are decided.
+  std::optional<CachePolicy> cache;
+  // What makes writes part of the store, if not Backend::Apply. Called by the
+  // applier's thread; may block.
+  std::function<absl::Status(std::vector<Write>, Revision)> apply;
+  // Called by the applier's thread, without a lock, when something was applied
+  // or the store came or went: what TakeSnapshot and Applied give has changed.
+  std::function<void()> on_change;
+  // What may wait to be applied: more is refused. A cache flushes when it has
+  // half of it.
+  size_t max_pending_bytes = size_t{64} << 20;
+  // Between attempts at a store that is down: doubled each time, with jitter.
+  absl::Duration first_retry = absl::Milliseconds(50);
+  absl::Duration longest_retry = absl::Seconds(5);
+  // How long a reader may keep a view that must go before more is applied to a
+  // store without snapshots.
+  absl::Duration longest_view = absl::Seconds(60);
+};
+
+// How the writes that wait for a store are.
+struct ApplierStatus {
+  // OK; UNAVAILABLE / MOUNT_UNAVAILABLE while the store is down and tried
+  // again; or what it refused for good.
+  absl::Status health;
+  // Whether it was for good.
+  bool failed = false;
+  // What waits.
+  size_t pending_writes = 0;
+  size_t pending_bytes = 0;
+  // What has been applied.
+  uint64_t applied_batches = 0;
+  uint64_t failed_attempts = 0;
+  Revision applied_revision = 0;
+  // Since the oldest write that waits was decided; zero if none does.
+  absl::Duration oldest_pending_age;
+};
+
+// Brings decided writes to a store that is not part of the commit store, by a
+// thread of its own, so that nobody waits for it; until then reads show them
+// laid over the store. The same for a cache, which brings them later.
+//
+// A store that answers UNAVAILABLE is tried again until it takes them, and
+// meanwhile CanTake refuses more. A store that refuses for good is left alone:
+// reads keep showing what it did not take.
+//
+// Add, TakeSnapshot and LetGo are the sequencer's thread's; the rest is
+// thread-safe. One lock, never held while the store or a callback is called, nor
+// while a snapshot is let go of.
+class Applier {
+ public:
+  explicit Applier(ApplierOptions options);
+  // Calls Stop(kAbandon).
+  ~Applier();
+
+  // OK, or why it takes no writes: UNAVAILABLE / MOUNT_UNAVAILABLE naming the
+  // mount.
+  absl::Status CanTake(size_t bytes) const;
+  // Decided writes, in revision order.
+  void Add(absl::Span<const Write> writes, Revision revision);
+  // The store with everything added laid over it; or why it cannot be read.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot();
+
+  // Drops what is held of the store's snapshots until TakeUp.
+  void LetGo();
+  void TakeUp();
+
+  // Everything up to this revision is in the store. 0 if nothing was added.
+  Revision Applied() const;
+  // Whether everything added is.
+  bool Clean() const;
+  ApplierStatus Status() const;
+
+  // Time has passed: see whether a flush is due.
+  void Tick();
+  // Calls `done`, on any thread, when everything added so far is in the store,
+  // or with what keeps it from getting there.
+  void Flush(absl::AnyInvocable<void(absl::Status)> done);
+
+  enum class Rest {
+    // Tries once more to apply what waits.
+    kApply,
+    // Leaves it: it is in the journal, or given up.
+    kAbandon,
+  };
+  // Ends the thread; then nothing is applied any more. Returns what kept the
+  // rest from being applied, if anything did. Called by one thread.
+  absl::Status Stop(Rest rest);
+
+ private:
+  using SnapshotOr = absl::StatusOr<std::shared_ptr<const Snapshot>>;
+  struct Flusher {
+    // What it waits for.
+    Revision through;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+  class NotingSnapshot;
+  // That something was read, for a cache that flushes on reads.
+  struct ReadMark {
+    std::atomic<bool> set = false;
+  };
+  // What is let go of once the lock is free: the destructors of snapshots call
+  // back.
+  struct Garbage {
+    std::shared_ptr<const Snapshot> current;
+    SnapshotOr base = absl::UnknownError("");
+  };
+
+  void Run();
+  // One attempt to bring what waits to the store.
+  void ApplyPending();
+  // Until no view is in the way; false if the applier is to stop.
+  bool WaitForViews(Revision revision);
+  // Takes note of how an attempt ended; `base` is what the store is now.
+  void Applied(Revision through, SnapshotOr base, Garbage* garbage)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Refused(const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Looks at the store anew.
+  void RefreshBase();
+  absl::Duration Jittered(absl::Duration delay);
+  absl::Status Unavailable(std::string_view why) const;
+
+  const ApplierOptions options_;
+  const std::shared_ptr<WakeUp> wake_ = std::make_shared<WakeUp>();
+  const std::shared_ptr<ReadMark> read_mark_ = std::make_shared<ReadMark>();
+  // Null if the store keeps its snapshots.
+  std::shared_ptr<ViewsInUse> views_;
+  // The applier's thread's.
+  std::minstd_rand random_;
+
+  mutable Mutex mutex_;
+  // The store, without what waits.
+  SnapshotOr base_ ABSL_GUARDED_BY(mutex_);
+  bool let_go_ ABSL_GUARDED_BY(mutex_) = false;
+  // What TakeSnapshot gave last, if it is still right.
+  std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
+  // Everything that is not known to be in the store; and that part of it which
+  // was added since the attempt at hand began.
+  PendingWrites pending_ ABSL_GUARDED_BY(mutex_);
+  PendingWrites fresh_ ABSL_GUARDED_BY(mutex_);
+  size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t fresh_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // By the monotonic clock: when the oldest of each was added.
+  absl::Duration pending_since_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration fresh_since_ ABSL_GUARDED_BY(mutex_);
+  Revision added_ ABSL_GUARDED_BY(mutex_) = 0;
+  Revision applied_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of a cache.
+  std::optional<FlushSchedule> schedule_ ABSL_GUARDED_BY(mutex_);
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  bool failed_ ABSL_GUARDED_BY(mutex_) = false;
+  // Zero unless the last attempt failed and is to be repeated.
+  absl::Duration retry_delay_ ABSL_GUARDED_BY(mutex_);
+  uint64_t applied_batches_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t failed_attempts_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Flusher> flushers_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_MOUNT_APPLIER_H_
