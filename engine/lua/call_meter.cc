@@ -17,7 +17,7 @@ constexpr size_t kSmallBlock = 128;
 constexpr size_t kStringOverhead = 64;
 // Each refusal makes Lua collect all garbage and ask again; a call that lives
 // close under its cap would do little else.
-constexpr int kMaxRefusals = 16;
+constexpr int kMaxRefusals = 8;
 constexpr int kStepsPerClock = 10;
 constexpr int64_t kUnbounded = int64_t{1} << 40;
 
@@ -37,12 +37,12 @@ void* CallMeter::Allocate(void* meter, void* block, size_t old_size,
     std::free(block);
     return nullptr;
   }
-  // For a new block, old_size is not a size but the type of the object.
+  // For a new block, old_size is not a size but the type of the object; 0 for
+  // vectors, which are in tables, and the stack.
   const bool is_new = block == nullptr;
-  const bool is_string = is_new && old_size == LUA_TSTRING;
+  const size_t type = is_new ? old_size : 0;
   const size_t held = is_new ? 0 : old_size;
-  if (new_size > held &&
-      !self->MayGrow(is_new, is_string, held, new_size)) {
+  if (new_size > held && !self->MayGrow(type, held, new_size)) {
     return nullptr;
   }
   void* moved = std::realloc(block, new_size);
@@ -51,8 +51,8 @@ void* CallMeter::Allocate(void* meter, void* block, size_t old_size,
   return moved;
 }
 
-bool CallMeter::MayGrow(bool is_new, bool is_string, size_t held,
-                        size_t new_size) {
+bool CallMeter::MayGrow(size_t type, size_t held, size_t new_size) {
+  const bool is_string = type == LUA_TSTRING;
   if (!running_) return true;
   if (over_ != Over::kNothing) return false;
   if (is_string && new_size > max_string_bytes() + kStringOverhead) {
@@ -69,7 +69,7 @@ bool CallMeter::MayGrow(bool is_new, bool is_string, size_t held,
     if (++refusals_ > kMaxRefusals) over_ = Over::kMemory;
     return false;
   }
-  if (is_new && new_size >= kSmallBlock &&
+  if (type != 0 && new_size >= kSmallBlock &&
       !Charge(static_cast<int64_t>(new_size / kBytesPerInstruction))) {
     return false;
   }

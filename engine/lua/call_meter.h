@@ -12,12 +12,13 @@ namespace restate {
 // allocator is here too, for memory cannot be counted elsewhere.
 //
 // What one instruction costs depends on what it works on. So
-//   - bytes are counted as they are allocated: 64 for an instruction;
+//   - 64 bytes of a new string count as an instruction, and as many of all that
+//     is allocated may be allocated as there are instructions;
 //   - once a call has made a string of n times 16 KiB, which one instruction can
 //     then compare or hash, each of its instructions counts 1 + n;
 //   - functions written in C++ charge for the elements they touch.
-// What depends on earlier calls (the stack's growth, the table of short
-// strings) is bounded but not charged, so that the count is the same each time.
+// What may depend on earlier calls, such as the growth of Lua's stack, is bounded
+// but not charged, so that the count is the same each time.
 //
 // Thread-compatible.
 class CallMeter {
@@ -62,7 +63,7 @@ class CallMeter {
   void set_kept_bytes(size_t bytes) { kept_ = bytes; }
 
  private:
-  bool MayGrow(bool is_new, bool is_string, size_t held, size_t new_size);
+  bool MayGrow(size_t type, size_t held, size_t new_size);
   LuaBudget budget_;
   bool running_ = false;
   Over over_ = Over::kNothing;

@@ -30,6 +30,8 @@ struct LuaCall {
   std::deque<Value> kept;
   // Why the call ended, where a status says so.
   absl::Status failure;
+  // The function called error, which says itself where an error is.
+  lua_CFunction error_function = nullptr;
   // Where an error was raised; 0 if that is not known.
   int error_line = 0;
 };

@@ -125,18 +125,38 @@ void OnStep(lua_State* L, lua_Debug*) {
   if (!CallOf(L).meter.Step()) luaL_error(L, "out of instructions");
 }
 
-// Sees an error where it is raised: remembers the line, and makes a text of
-// what is none.
-int OnError(lua_State* L) {
+// The line that runs, or that called what runs; 0 outside of the user's source.
+int CurrentLine(lua_State* L) {
   lua_Debug frame;
   for (int level = 0; lua_getstack(L, level, &frame) != 0; ++level) {
     lua_getinfo(L, "l", &frame);
-    if (frame.currentline > 0) {
-      CallOf(L).error_line = frame.currentline;
-      break;
-    }
+    if (frame.currentline > 0) return frame.currentline;
   }
-  if (lua_type(L, 1) != LUA_TSTRING) PushText(L, 1);
+  return 0;
+}
+
+// Whether the error comes from the user's call of error.
+bool IsRaisedByUser(lua_State* L) {
+  lua_Debug frame;
+  // Level 0 is the handler.
+  if (lua_getstack(L, 1, &frame) == 0) return false;
+  lua_getinfo(L, "f", &frame);
+  const lua_CFunction raised_by = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  return raised_by == CallOf(L).error_function;
+}
+
+// Sees an error where it is raised: remembers the line, puts it before messages
+// of functions that do not know it, and makes a text of what is none.
+int OnError(lua_State* L) {
+  const int line = CurrentLine(L);
+  CallOf(L).error_line = line;
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    PushText(L, 1);
+  } else if (line > 0 && LineOf(AbslView(StringAt(L, 1))) == 0 &&
+             !IsRaisedByUser(L)) {
+    lua_pushfstring(L, "lua:%d: %s", line, lua_tostring(L, 1));
+  }
   return 1;
 }
 

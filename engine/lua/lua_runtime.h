@@ -31,7 +31,7 @@ struct LuaBudget {
   int64_t nodes = 100'000;
   // The last resort, for the rare code of which one instruction takes long: CPU
   // time of the calling thread, looked at about every 1,000 instructions.
-  absl::Duration cpu_time = absl::Seconds(1);
+  absl::Duration cpu_time = absl::Milliseconds(500);
 };
 
 // What a call came to.

@@ -120,6 +120,10 @@ TEST_F(LuaRuntimeTest, RaisedErrors) {
   EXPECT_EQ(Fail({}, "error(null)").message(), "null");
   EXPECT_EQ(Fail({}, "assert(false)").message(), "lua:1: assertion failed!");
   EXPECT_EQ(Fail({}, "assert(nil, 'because')").message(), "lua:1: because");
+  EXPECT_EQ(Fail({}, "\ntable.concat({{}})").message(),
+            "lua:2: invalid value (table) at index 1 in table for 'concat'");
+  EXPECT_EQ(Fail({}, "\ntable.sort({1, 'x'})").message(),
+            "lua:2: attempt to compare string with number");
   // Whatever a message is made of, it can be sent.
   EXPECT_EQ(Fail({}, "error('\\xff\\0', 0)").message(), "?");
   EXPECT_EQ(Fail({}, "error(string.rep('é', 1000), 0)").message().size(),

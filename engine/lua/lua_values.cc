@@ -30,9 +30,12 @@ class ResultReader {
  public:
   explicit ResultReader(lua_State* L) : L_(L) {}
 
-  // `levels`: how deep lists and maps may still nest. A list is a leaf, in which
-  // keys are free and "/" means nothing.
-  Value Read(int index, size_t levels, bool in_list) {
+  // What is read: part of the tree; what stands under "/", which must be a leaf;
+  // or part of a list, which is a leaf, in which keys are free.
+  enum class Role { kNode, kOwnValue, kInList };
+
+  // `levels`: how deep lists and maps may still nest.
+  Value Read(int index, size_t levels, Role role) {
     CountNode(L_);
     index = lua_absindex(L_, index);
     switch (lua_type(L_, index)) {
@@ -51,7 +54,7 @@ class ResultReader {
       case LUA_TUSERDATA:
         return ReadBox(index);
       case LUA_TTABLE:
-        return ReadTable(index, levels, in_list);
+        return ReadTable(index, levels, role);
     }
     Fail(absl::StrCat("is a ", TypeName(L_, index), ", which is no value"));
   }
@@ -81,16 +84,25 @@ class ResultReader {
     return Value::Bytes(std::string(content));
   }
 
-  Value ReadTable(int index, size_t levels, bool in_list) {
+  Value ReadTable(int index, size_t levels, Role role) {
     luaL_checkstack(L_, 8, nullptr);
     TableKind kind = TableKindAt(L_, index);
     if (kind == TableKind::kLibrary) Fail("is a library, which is no value");
-    if (levels == 0) {
-      Fail(absl::StrCat("nests deeper than ", kMaxDepth, " levels"));
-    }
     const lua_Integer items = CountItems(index, &kind);
     if (kind == TableKind::kList) return ReadList(index, items, levels);
-    return ReadMap(index, levels, in_list);
+    if (role == Role::kOwnValue) FailOwnValue();
+    return ReadMap(index, levels, role == Role::kInList);
+  }
+
+  // The last level of all may be an empty map: it is a node, as a leaf is.
+  void CheckLevels(size_t levels) {
+    if (levels > 0) return;
+    Fail(absl::StrCat("nests deeper than ", kMaxDepth, " levels"));
+  }
+
+  [[noreturn]] void FailOwnValue() {
+    Fail("is a map; under the key \"/\" stands the node's own value, which must "
+         "be none");
   }
 
   // Looks at all keys. Gives their number, and makes a plain table a list or a
@@ -129,13 +141,14 @@ class ResultReader {
   }
 
   Value ReadList(int index, lua_Integer items, size_t levels) {
+    CheckLevels(levels);
     Value::List list;
     list.reserve(items);
     const size_t here = where_.size();
     for (lua_Integer i = 1; i <= items; ++i) {
       absl::StrAppend(&where_, "[", i, "]");
       lua_rawgeti(L_, index, i);
-      list.push_back(Read(-1, levels - 1, /*in_list=*/true));
+      list.push_back(Read(-1, levels - 1, Role::kInList));
       lua_pop(L_, 1);
       where_.resize(here);
     }
@@ -143,6 +156,7 @@ class ResultReader {
   }
 
   Value ReadMap(int index, size_t levels, bool in_list) {
+    if (in_list) CheckLevels(levels);
     std::vector<std::pair<std::string, Value>> entries;
     const size_t here = where_.size();
     lua_pushnil(L_);
@@ -151,11 +165,7 @@ class ResultReader {
       CountResultBytes(L_, key.size());
       CheckKey(key, in_list);
       absl::StrAppend(&where_, "/", key);
-      Value value = Read(-1, levels - 1, in_list);
-      if (!in_list && key == kOwnValueKey && value.is_map()) {
-        Fail("is a map; under the key \"/\" stands the node's own value, which "
-             "must be none");
-      }
+      Value value = ReadEntry(key, levels, in_list);
       entries.emplace_back(std::move(key), std::move(value));
       lua_pop(L_, 1);
       where_.resize(here);
@@ -170,6 +180,18 @@ class ResultReader {
       builder.Append(std::move(key), std::move(value));
     }
     return Value::MakeMap(builder.Finish());
+  }
+
+  // The value at the top, at `key` of a map.
+  Value ReadEntry(std::string_view key, size_t levels, bool in_list) {
+    if (in_list) return Read(-1, levels - 1, Role::kInList);
+    if (key == kOwnValueKey) {
+      Value own = Read(-1, levels, Role::kOwnValue);
+      if (own.is_map()) FailOwnValue();
+      return own;
+    }
+    CheckLevels(levels);
+    return Read(-1, levels - 1, Role::kNode);
   }
 
   void CheckKey(const std::string& key, bool in_list) {
@@ -336,7 +358,7 @@ void PushTree(lua_State* L, const Tree& tree) {
 
 Tree ReadTree(lua_State* L, int index) {
   if (lua_isnil(L, index)) return Tree();
-  return ResultReader(L).Read(index, kMaxDepth, /*in_list=*/false);
+  return ResultReader(L).Read(index, kMaxDepth, ResultReader::Role::kNode);
 }
 
 void PushText(lua_State* L, int index) {

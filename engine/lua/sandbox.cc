@@ -44,7 +44,9 @@ void AddBaseFunctions(lua_State* L, int base) {
     lua_getfield(L, -1, name);
     lua_setfield(L, base, name);
   }
-  lua_pop(L, 1);
+  lua_getfield(L, -1, "error");
+  CallOf(L).error_function = lua_tocfunction(L, -1);
+  lua_pop(L, 2);
   lua_newtable(L);
   lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <string_view>
 
@@ -123,6 +124,21 @@ int Trim(lua_State* L) {
   return 1;
 }
 
+// Fills `size` bytes with `text` and `separator` in turn.
+void Fill(char* out, size_t size, std::string_view text,
+          std::string_view separator) {
+  size_t filled = std::min(text.size(), size);
+  memcpy(out, text.data(), filled);
+  const size_t between = std::min(separator.size(), size - filled);
+  memcpy(out + filled, separator.data(), between);
+  // What is there is repeated whole, as often as it fits.
+  for (filled += between; filled < size;) {
+    const size_t more = std::min(filled, size - filled);
+    memcpy(out + filled, out, more);
+    filled += more;
+  }
+}
+
 // string.rep(text, n [, separator])
 int Repeat(lua_State* L) {
   const std::string_view text = CheckString(L, 1);
@@ -139,15 +155,12 @@ int Repeat(lua_State* L) {
     return luaL_error(L, "string.rep would give more than %d bytes",
                       static_cast<int>(max));
   }
-  ChargeBytes(L, each * static_cast<size_t>(times));
-  Charge(L, times);
+  const size_t size =
+      each * static_cast<size_t>(times) - separator.size();
+  ChargeBytes(L, size);
   luaL_Buffer buffer;
-  luaL_buffinit(L, &buffer);
-  for (lua_Integer i = 0; i < times; ++i) {
-    if (i > 0) luaL_addlstring(&buffer, separator.data(), separator.size());
-    luaL_addlstring(&buffer, text.data(), text.size());
-  }
-  luaL_pushresult(&buffer);
+  Fill(luaL_buffinitsize(L, &buffer, size), size, text, separator);
+  luaL_pushresultsize(&buffer, size);
   return 1;
 }
 
