@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/disk_format.h"
+#include "engine/backend/rocksdb/log_check.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/error/error.h"
 #include "rocksdb/cache.h"
@@ -139,6 +140,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
   if (absl::Status status = CheckNotHeadless(directory_); !status.ok()) {
     return status;
   }
+  if (absl::Status status = CheckLogs(directory_); !status.ok()) return status;
   const ::rocksdb::Options database = DatabaseOptions(options);
 
   // A newer version may have more families. They have to be opened too, for
