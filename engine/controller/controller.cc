@@ -143,6 +143,28 @@ absl::Status Controller::Compact(Revision through) {
   return status.ok() ? done->get_future().get() : status;
 }
 
+absl::StatusOr<Controller::Checkpoint> Controller::TakeCheckpoint(
+    std::string record_prefix) {
+  auto done = std::make_shared<std::promise<Checkpoint>>();
+  // Between two batches everything that is published belongs together.
+  absl::Status status = sequencer_->AtBoundary(
+      [sequencer = sequencer_.get(), prefix = std::move(record_prefix), done] {
+        Checkpoint checkpoint;
+        checkpoint.state = sequencer->publication().Newest();
+        checkpoint.records = sequencer->records().WithPrefix(prefix);
+        for (Path& path : sequencer->leases().Paths()) {
+          std::optional<LeaseStatus> lease = sequencer->leases().Find(path);
+          if (lease.has_value()) {
+            checkpoint.leases.push_back(
+                {std::move(path), std::move(lease->terms)});
+          }
+        }
+        done->set_value(std::move(checkpoint));
+      });
+  if (!status.ok()) return status;
+  return done->get_future().get();
+}
+
 void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);

@@ -101,6 +101,17 @@ class Controller {
     return sequencer_->records().WithPrefix(prefix);
   }
 
+  // What is kept at one revision, all of it: for a backup.
+  struct Checkpoint {
+    std::shared_ptr<const PublishedState> state;
+    // In path order.
+    std::vector<Lease> leases;
+    // Those whose keys begin with the prefix asked for.
+    RecordTable::Records records;
+  };
+  // Blocks until the batch at hand is done. UNAVAILABLE / SHUTTING_DOWN.
+  absl::StatusOr<Checkpoint> TakeCheckpoint(std::string record_prefix);
+
   // Sessions, their callbacks and presence.
   SessionTable& sessions() { return *sessions_; }
 

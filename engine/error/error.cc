@@ -50,6 +50,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kAlreadyExists, "CALLBACK_EXISTS"};
     case Reason::kKindMismatch:
       return {StatusCode::kFailedPrecondition, "KIND_MISMATCH"};
+    case Reason::kNotEmpty:
+      return {StatusCode::kFailedPrecondition, "NOT_EMPTY"};
     case Reason::kNotStorable:
       return {StatusCode::kFailedPrecondition, "NOT_STORABLE"};
     case Reason::kLuaError:

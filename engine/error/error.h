@@ -30,6 +30,7 @@ enum class Reason {
   // FAILED_PRECONDITION.
   kKindMismatch,
   kNotStorable,
+  kNotEmpty,
   kLuaError,
   kExported,
   kConfiguredMount,

@@ -33,6 +33,7 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
       {Reason::kMountExists, StatusCode::kAlreadyExists, "MOUNT_EXISTS"},
       {Reason::kNotExported, StatusCode::kNotFound, "NOT_EXPORTED"},
       {Reason::kNotStorable, StatusCode::kFailedPrecondition, "NOT_STORABLE"},
+      {Reason::kNotEmpty, StatusCode::kFailedPrecondition, "NOT_EMPTY"},
       {Reason::kWrongStore, StatusCode::kFailedPrecondition, "WRONG_STORE"},
       {Reason::kExported, StatusCode::kFailedPrecondition, "EXPORTED"},
       {Reason::kConfiguredMount, StatusCode::kFailedPrecondition,

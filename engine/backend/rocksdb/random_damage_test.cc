@@ -179,9 +179,6 @@ class RandomDamageTest : public testing::Test {
         fs::copy_file(entry.path(), to);
       }
     }
-    if (std::getenv("RESTATE_TRACE") != nullptr) {
-      std::cerr << file << " " << at << " of " << fs::file_size(file) << "\n";
-    }
     const auto found = ReadAll(damaged);
     if (found.ok()) {
       EXPECT_EQ(*found, expected_) << file << " at byte " << at;
