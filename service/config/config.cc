@@ -88,6 +88,19 @@ absl::StatusOr<Config> Complete(Config config) {
     return absl::InvalidArgumentError(
         "nothing is mounted at /: add a mount with path: /");
   }
+  std::sort(config.exports.begin(), config.exports.end());
+  for (size_t i = 0; i < config.exports.size(); ++i) {
+    if (config.exports[i].is_root()) {
+      return absl::InvalidArgumentError(
+          "exports: / cannot be exported, for nobody here could write any "
+          "more; export a path below it");
+    }
+    if (i > 0 && config.exports[i - 1].Contains(config.exports[i])) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "exports: ", config.exports[i].ToText(), " is at or below ",
+          config.exports[i - 1].ToText(), ", which is exported"));
+    }
+  }
   RequestLimits& limits = config.limits.request;
   if (limits.write.max_leaf_bytes > limits.max_message_bytes / 4) {
     return absl::InvalidArgumentError(absl::StrCat(

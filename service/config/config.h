@@ -65,6 +65,8 @@ struct Config {
   std::string log_level = "info";
   // Never empty once complete (see Complete); one of them at the root.
   std::vector<MountConfig> mounts;
+  // What other servers may mount; clients of this one may only read there.
+  std::vector<Path> exports;
   LimitsConfig limits;
 };
 
@@ -79,9 +81,9 @@ absl::Status CheckLogLevel(std::string_view level);
 //
 // Default mounts: with a data directory RocksDB at / and memory at /tmp,
 // without one memory at /. INVALID_ARGUMENT if a RocksDB mount has no data
-// directory, nothing is mounted at /, two mounts are at one path, or a leaf may
-// be more than a quarter of a message: it must fit with its frame, as base64,
-// into every answer and event.
+// directory, nothing is mounted at /, two mounts are at one path, / or a path below
+// another export is exported, or a leaf may be more than a quarter of a message:
+// it must fit with its frame, as base64, into every answer and event.
 absl::StatusOr<Config> Complete(Config config);
 
 }  // namespace restate

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -35,6 +36,7 @@ class Reader {
                     {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
                     {"log_level", Text(&config_->log_level, CheckLogLevel)},
                     {"mounts", [this](auto& node) { return Mounts(node); }},
+                    {"exports", [this](auto& node) { return Exports(node); }},
                     {"limits", [this](auto& node) { return Limits(node); }}});
   }
 
@@ -169,6 +171,32 @@ class Reader {
                                         has_path ? "backend" : "path"));
       }
       config_->mounts.push_back(std::move(mount));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Exports(const YAML::Node& node) {
+    if (!node.IsSequence()) {
+      return absl::InvalidArgumentError("must be a list of {path: PATH}");
+    }
+    config_->exports.clear();
+    for (const YAML::Node& item : node) {
+      std::optional<Path> path;
+      absl::Status status = ReadMap(
+          item, "an export",
+          {{"path", [&](const YAML::Node& value) -> absl::Status {
+              if (!value.IsScalar()) {
+                return absl::InvalidArgumentError(
+                    "must be a path such as /shared");
+              }
+              absl::StatusOr<Path> parsed = Path::Parse(value.Scalar());
+              if (!parsed.ok()) return parsed.status();
+              path = *std::move(parsed);
+              return absl::OkStatus();
+            }}});
+      if (!status.ok()) return status;
+      if (!path.has_value()) return Error(item, "an export needs a path");
+      config_->exports.push_back(*std::move(path));
     }
     return absl::OkStatus();
   }

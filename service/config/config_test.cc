@@ -94,7 +94,7 @@ TEST(ConfigFile, AnEmptyOneChangesNothing) {
 TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("listen: localhost:0\nlimit: 1\n"),
             "restate.yaml:2: unknown key \"limit\" in the file; allowed: "
-            "data_dir, limits, listen, log_level, mounts");
+            "data_dir, exports, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
             "acknowledge_timeout, commit_queue_bytes, commit_queue_length, "
@@ -112,7 +112,7 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
 TEST(ConfigFile, RefusesBadValues) {
   EXPECT_EQ(ErrorOf("- 1\n"),
             "restate.yaml:1: the file must be a map; its keys are data_dir, "
-            "limits, listen, log_level, mounts");
+            "exports, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("listen: here\n"),
             "restate.yaml:1: listen: \"here\" is not HOST:PORT, such as "
             "127.0.0.1:7420 or [::1]:7420");
@@ -154,6 +154,34 @@ TEST(ConfigFile, RefusesBadMounts) {
   // The rest of the message is the path's own.
   EXPECT_TRUE(ErrorOf("mounts:\n- {path: /a/*, backend: memory}\n")
                   .starts_with("restate.yaml:2: path: "));
+}
+
+TEST(ConfigFile, ReadsExports) {
+  Config config;
+  ASSERT_TRUE(ReadConfigText("exports: [{path: /b}, {path: a/x}]\n",
+                             "restate.yaml", &config)
+                  .ok());
+  const auto complete = Complete(config);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  ASSERT_EQ(complete->exports.size(), 2u);
+  EXPECT_EQ(complete->exports[0].ToText(), "/a/x");
+  EXPECT_EQ(complete->exports[1].ToText(), "/b");
+}
+
+TEST(ConfigFile, RefusesBadExports) {
+  EXPECT_EQ(ErrorOf("exports: /a\n"),
+            "restate.yaml:1: exports: must be a list of {path: PATH}");
+  EXPECT_EQ(ErrorOf("exports:\n- {}\n"),
+            "restate.yaml:2: an export needs a path");
+  EXPECT_EQ(ErrorOf("exports:\n- {path: [a]}\n"),
+            "restate.yaml:2: path: must be a path such as /shared");
+  Config config;
+  config.exports = {*Path::Parse("/a/b"), *Path::Parse("/a")};
+  EXPECT_EQ(Complete(config).status().message(),
+            "exports: /a/b is at or below /a, which is exported");
+  config.exports = {Path()};
+  EXPECT_EQ(Complete(config).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConfigFile, TellsWhereYamlIsBroken) {

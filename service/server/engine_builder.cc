@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
                                                         const Clock* clock) {
   ControllerOptions options;
   options.clock = clock;
+  options.exports = config.exports;
   options.max_queued_commits = config.limits.commit_queue_length;
   options.max_queued_bytes = config.limits.commit_queue_bytes;
   options.last_changes_bytes = config.limits.last_changes_bytes;

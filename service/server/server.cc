@@ -68,7 +68,10 @@ Server::Server(const Config& config, const Clock* clock,
                       .subscriber = &subscribe_thread_,
                       .pumps = &pump_threads_}),
       admin_service_({.controller = controller_.get(),
-                      .worker = &subscribe_thread_}) {}
+                      .worker = &subscribe_thread_}),
+      export_service_({.controller = controller_.get(),
+                       .limits = config.limits.request,
+                       .exports = config.exports}) {}
 
 Server::~Server() {
   const absl::Status status = Stop();
@@ -106,6 +109,7 @@ absl::Status Server::Listen(const Config& config) {
   builder.RegisterService(&state_service_);
   builder.RegisterService(&event_service_);
   builder.RegisterService(&admin_service_);
+  builder.RegisterService(&export_service_);
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr || port == 0) {
     return absl::UnavailableError(

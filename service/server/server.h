@@ -13,6 +13,7 @@
 #include "service/admin/admin_service.h"
 #include "service/config/config.h"
 #include "service/events/event_service.h"
+#include "service/exports/export_service.h"
 #include "service/server/ticker.h"
 #include "service/state/state_service.h"
 #include "service/streams/open_streams.h"
@@ -22,8 +23,8 @@
 namespace restate {
 
 // A running server: the engine with its stores, and the gRPC services in front
-// of it: StateService, EventService, AdminService, health (grpc.health.v1, per
-// service), reflection and channelz.
+// of it: StateService, EventService, AdminService, BackendService, health
+// (grpc.health.v1, per service), reflection and channelz.
 class Server {
  public:
   // Opens the stores, and serves. `config` is complete (see Complete); `clock`
@@ -65,6 +66,7 @@ class Server {
   StateService state_service_;
   EventService event_service_;
   AdminService admin_service_;
+  ExportService export_service_;
   std::unique_ptr<grpc::Server> grpc_server_;
   // Deadlines and grace times of the engine, and everything slower.
   std::unique_ptr<Ticker> engine_ticker_;

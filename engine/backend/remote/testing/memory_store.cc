@@ -46,6 +46,7 @@ absl::Status MemoryStore::Apply(const std::string& store_id,
   MutexLock lock(&mutex_);
   ++applies_;
   if (!failure_.ok()) return failure_;
+  if (!refusal_.ok()) return refusal_;
   if (!store_id.empty() && store_id != info_.store_id) {
     return MakeError(Reason::kWrongStore, "not this store");
   }
@@ -68,6 +69,11 @@ void MemoryStore::Change(std::function<void(StoreInfo*)> change) {
 void MemoryStore::FailWith(absl::Status status) {
   MutexLock lock(&mutex_);
   failure_ = std::move(status);
+}
+
+void MemoryStore::RefuseApplies(absl::Status status) {
+  MutexLock lock(&mutex_);
+  refusal_ = std::move(status);
 }
 
 void MemoryStore::LoseNextAnswer(absl::Status status) {

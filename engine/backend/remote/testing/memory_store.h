@@ -33,6 +33,8 @@ class MemoryStore {
   void Change(std::function<void(StoreInfo*)> change);
   // While set, every call ends so.
   void FailWith(absl::Status status);
+  // While set, Apply does nothing and ends so.
+  void RefuseApplies(absl::Status status);
   // Applied, but answered with this, once.
   void LoseNextAnswer(absl::Status status);
   // Passed over every page before it is given.
@@ -48,6 +50,7 @@ class MemoryStore {
       *tree_.TakeSnapshot();
   StoreInfo info_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);
   std::function<void(ScanPage*)> falsify_ ABSL_GUARDED_BY(mutex_);
   mutable size_t scans_ ABSL_GUARDED_BY(mutex_) = 0;
