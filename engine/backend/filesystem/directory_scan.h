@@ -1,0 +1,43 @@
+#ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_SCAN_H_
+#define RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_SCAN_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "engine/backend/filesystem/file_names.h"
+#include "engine/backend/filesystem/state_directory.h"
+#include "engine/path/path.h"
+
+namespace restate {
+
+// What lies in a directory.
+struct DirectoryScan {
+  struct File {
+    Path path;
+    FileIdentity identity;
+    // The file, or a directory above it, is a link.
+    bool linked = false;
+  };
+  std::vector<File> files;
+  // Nodes whose directories are links: nothing is written below them.
+  std::vector<Path> linked_directories;
+  // Nodes at and below which something could not be looked at: what is missing
+  // there is not gone.
+  std::vector<Path> unreadable;
+  // What a crash has left, by name.
+  std::vector<std::string> temporaries;
+  // Lines for people, each naming a file.
+  std::vector<std::string> problems;
+};
+
+// Looks through the directory. `visit` is called with a descriptor of each
+// directory before its names are read, and of each file that a link leads to.
+DirectoryScan ScanDirectory(const StateDirectory& directory,
+                            const FileNames& names,
+                            absl::FunctionRef<void(int fd)> visit);
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_SCAN_H_
