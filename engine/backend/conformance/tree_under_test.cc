@@ -1,8 +1,11 @@
 #include "engine/backend/conformance/tree_under_test.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "engine/backend/faulty/faulty_backend.h"
@@ -21,6 +24,29 @@ std::string NewDirectory() {
   return testing::TempDir() + "/tree_under_test_" + std::to_string(++count);
 }
 
+// The same for many small files: in memory where there is such a place, because
+// each of them is fsync'd.
+std::string NewFilesDirectory() {
+  static std::atomic<int> count{0};
+  const bool shared_memory = access("/dev/shm", W_OK) == 0;
+  return (shared_memory ? "/dev/shm" : testing::TempDir()) +
+         "/restate_tree_under_test_" + std::to_string(getpid()) + "_" +
+         std::to_string(++count);
+}
+
+std::optional<FileFormat> FormatOf(Kind kind) {
+  switch (kind) {
+    case Kind::kJsonFiles:
+      return FileFormat::kJson;
+    case Kind::kYamlFiles:
+      return FileFormat::kYaml;
+    case Kind::kTextprotoFiles:
+      return FileFormat::kTextproto;
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
 TreeUnderTest::TreeUnderTest(const std::vector<MountSpec>& specs) {
@@ -33,6 +59,11 @@ TreeUnderTest::TreeUnderTest(const std::vector<MountSpec>& specs) {
     std::unique_ptr<Backend> backend;
     if (spec.kind == Kind::kMemory || spec.kind == Kind::kFaultyMemory) {
       backend = std::make_unique<MemoryBackend>();
+    } else if (FormatOf(spec.kind).has_value()) {
+      FilesystemOptions& options = files_[backends_.size()];
+      options.directory = NewFilesDirectory();
+      options.format = *FormatOf(spec.kind);
+      backend = *FilesystemBackend::Open(options);
     } else {
       if (store_ == nullptr) {
         directory_ = NewDirectory();
@@ -55,6 +86,9 @@ TreeUnderTest::~TreeUnderTest() {
   backends_.clear();
   store_ = nullptr;
   if (!directory_.empty()) std::filesystem::remove_all(directory_);
+  for (const auto& [i, options] : files_) {
+    std::filesystem::remove_all(options.directory);
+  }
 }
 
 absl::Status TreeUnderTest::Apply(std::vector<Write> writes) {
@@ -86,6 +120,12 @@ std::shared_ptr<const Snapshot> TreeUnderTest::TakeSnapshot() {
 }
 
 absl::Status TreeUnderTest::Reopen() {
+  for (const auto& [i, options] : files_) {
+    backends_[i] = nullptr;
+    auto opened = FilesystemBackend::Open(options);
+    if (!opened.ok()) return opened.status();
+    backends_[i] = *std::move(opened);
+  }
   return store_ == nullptr ? absl::OkStatus() : store_->Reopen();
 }
 
@@ -99,6 +139,11 @@ std::vector<Arrangement> AllArrangements() {
       {"RocksDb", {{"/", Kind::kRocksDb}}},
       {"FaultyMemory", {{"/", Kind::kFaultyMemory}}},
       {"FaultyRocksDb", {{"/", Kind::kFaultyRocksDb}}},
+      {"JsonFiles", {{"/", Kind::kJsonFiles}}},
+      {"YamlFiles", {{"/", Kind::kYamlFiles}}},
+      {"TextprotoFiles", {{"/", Kind::kTextprotoFiles}}},
+      {"RocksDbWithFilesAtA",
+       {{"/", Kind::kRocksDb}, {"/a", Kind::kJsonFiles}}},
       {"RocksDbWithMemoryAtA", {{"/", Kind::kRocksDb}, {"/a", Kind::kMemory}}},
       {"MemoryWithRocksDbAtAB",
        {{"/", Kind::kMemory}, {"/a/b", Kind::kRocksDb}}},

@@ -1,7 +1,9 @@
 #ifndef RESTATE_ENGINE_BACKEND_CONFORMANCE_TREE_UNDER_TEST_H_
 #define RESTATE_ENGINE_BACKEND_CONFORMANCE_TREE_UNDER_TEST_H_
 
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -10,6 +12,7 @@
 #include "absl/status/status.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/commit_store.h"
+#include "engine/backend/filesystem/filesystem_backend.h"
 #include "engine/backend/hybrid/mount_table.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
 #include "engine/path/path.h"
@@ -20,7 +23,15 @@ namespace restate {
 // batches go where they belong, and snapshots are of everything.
 class TreeUnderTest {
  public:
-  enum class Kind { kMemory, kRocksDb, kFaultyMemory, kFaultyRocksDb };
+  enum class Kind {
+    kMemory,
+    kRocksDb,
+    kFaultyMemory,
+    kFaultyRocksDb,
+    kJsonFiles,
+    kYamlFiles,
+    kTextprotoFiles,
+  };
   struct MountSpec {
     std::string at;
     Kind kind;
@@ -39,6 +50,8 @@ class TreeUnderTest {
 
  private:
   std::string directory_;
+  // By the place in backends_.
+  std::map<size_t, FilesystemOptions> files_;
   std::unique_ptr<RocksDbStore> store_;
   std::unique_ptr<MountTable> table_;
   std::vector<std::unique_ptr<Backend>> backends_;

@@ -51,7 +51,8 @@ absl::Status FileError(std::string_view doing, std::string_view directory,
   if (!name.empty()) absl::StrAppend(&file, "/", AbslView(name));
   return MakeError(
       Reason::kMountUnavailable,
-      absl::StrCat("cannot ", AbslView(doing), " ", Quoted(file), ": ",
+      absl::StrCat("cannot ", AbslView(doing), " ",
+                   IsValidUtf8(file) ? file : Quoted(file), ": ",
                    std::generic_category().message(error), "; ",
                    AbslView(Advice(error)), ". It is tried again"),
       {{"file", file}});

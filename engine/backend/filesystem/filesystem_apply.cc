@@ -124,6 +124,11 @@ absl::Status FilesystemBackend::Take(const Step& step, Revision revision) {
   const std::string name = names_.FileOf(step.path);
   const FileEntry* entry = files_.Find(step.path);
   if (entry != nullptr && !entry->problem.empty()) {
+    // It could not even be read: whatever it is, it is not ours to move.
+    if (entry->digest.empty()) {
+      return MakeError(Reason::kMountUnavailable, entry->problem,
+                       {{"file", name}});
+    }
     // The write was decided before the file stopped parsing. What somebody
     // typed is not lost all the same.
     absl::Status status =
