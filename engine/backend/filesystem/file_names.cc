@@ -34,8 +34,10 @@ std::optional<std::string> Decode(std::string_view stem) {
     int byte = 0;
     for (char c : {stem[i + 1], stem[i + 2]}) {
       if (!absl::ascii_isxdigit(c)) return std::nullopt;
-      byte = byte * 16 +
-             (absl::ascii_isdigit(c) ? c - '0' : absl::ascii_toupper(c) - 'A' + 10);
+      const int digit = absl::ascii_isdigit(c)
+                            ? c - '0'
+                            : absl::ascii_toupper(c) - 'A' + 10;
+      byte = byte * 16 + digit;
     }
     segment += static_cast<char>(byte);
     i += 2;
@@ -84,7 +86,8 @@ absl::Status FileNames::CheckNames(const Path& path) const {
     if (bytes <= kMaxNameBytes) continue;
     return MakeError(
         Reason::kNotStorable,
-        absl::StrCat(path.ToText(), " cannot be stored as a file: the name for ",
+        absl::StrCat(path.ToText(),
+                     " cannot be stored as a file: the name for ",
                      Quoted(segment), " would take ", bytes,
                      " bytes, and file names have ", kMaxNameBytes,
                      " at most; use a shorter key"),

@@ -1,6 +1,6 @@
 // A batch on its way to the files:
-//   1. which files change, and how (PlanFiles); each is looked at again, so that
-//      an edit made meanwhile is kept
+//   1. which files change, and how (PlanFiles); each is looked at again, so
+//      that an edit made meanwhile is kept
 //   2. the record hears what is going to be written
 //   3. files are written, then deleted, one by one; each is whole or not there
 //   4. the names are made durable

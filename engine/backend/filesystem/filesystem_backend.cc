@@ -170,7 +170,9 @@ BackendHealth FilesystemBackend::Health() const {
     health.problems.emplace_back(StdView(down_.message()));
     return health;
   }
-  for (const auto& [path, problem] : broken_) health.problems.push_back(problem);
+  for (const auto& [path, problem] : broken_) {
+    health.problems.push_back(problem);
+  }
   for (const auto* lines : {&scan_problems_, &conflicts_}) {
     health.problems.insert(health.problems.end(), lines->begin(),
                            lines->end());

@@ -42,7 +42,8 @@ struct FileText {
 // name goes through the directory's descriptor, links are followed for reading
 // only and never out of it.
 //
-// Errors are UNAVAILABLE / MOUNT_UNAVAILABLE, name the file, and say what to do.
+// Errors are UNAVAILABLE / MOUNT_UNAVAILABLE, name the file, and say what to
+// do.
 //
 // Thread-compatible. Virtual, so that tests make single operations fail.
 class StateDirectory {

@@ -11,8 +11,8 @@
 namespace restate {
 
 // RFC 8259. What JSON has no form for is tagged (exact_tags.h): bytes, NaN and
-// the infinities. A number with a point or an exponent is a double, any other an
-// int64 (a double beyond its range).
+// the infinities. A number with a point or an exponent is a double, any other
+// an int64 (a double beyond its range).
 class JsonSerializer : public FileSerializer {
  public:
   std::string_view extension() const override { return "json"; }

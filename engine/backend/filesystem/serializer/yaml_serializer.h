@@ -11,8 +11,8 @@
 namespace restate {
 
 // YAML 1.2, core schema, one document. NaN and the infinities are YAML's, bytes
-// are !!binary. Strings are quoted wherever some YAML program could take them for
-// something else.
+// are !!binary. Strings are quoted wherever some YAML program could take them
+// for something else.
 class YamlSerializer : public FileSerializer {
  public:
   std::string_view extension() const override { return "yaml"; }
