@@ -30,9 +30,9 @@ struct RemoteLinkOptions {
   Revision last_revision = INT64_MAX;
   // If not empty, only this store will do.
   std::string store_id;
-  // About the most that one call of Apply carries. Below what gRPC servers take
-  // by default, 4 MiB.
-  size_t max_apply_bytes = size_t{3} << 20;
+  // About the most that one call of Apply carries: what a slow store does well
+  // within the deadline, and gRPC servers take by default (4 MiB).
+  size_t max_apply_bytes = size_t{1} << 20;
   // Called when the health has become another, from any thread and with no
   // lock held.
   std::function<void(const BackendHealth&)> health_changed;
