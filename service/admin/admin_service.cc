@@ -1,18 +1,29 @@
 #include "service/admin/admin_service.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/backup/backup_writer.h"
+#include "engine/backup/restorer.h"
 #include "engine/error/error.h"
 #include "engine/request/answered_requests.h"
 #include "service/adapters/status_adapter.h"
 #include "service/adapters/time_adapter.h"
+#include "service/admin/backup_source.h"
+#include "service/config/command_line.h"
+#include "service/streams/stream_pump.h"
 
 namespace restate {
 namespace {
+
+// How long a reader of a backup may take for one message: what it shows is kept
+// for it.
+constexpr absl::Duration kBackupPatience = absl::Seconds(60);
 
 void EncodeHistory(const Controller::Status& status, v1::HistoryStatus* proto) {
   proto->set_oldest_revision(status.history_oldest);
@@ -42,7 +53,13 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
   response->set_revision(controller.Published()->revision());
   response->set_epoch(controller.epoch());
   response->set_taking_writes(health.ok());
-  if (!health.ok()) response->set_problem(std::string(health.message()));
+  response->set_problem(health.ok() ? IncompleteRestore(controller)
+                                    : std::string(health.message()));
+  if (restore_.under_way) {
+    v1::BackupProgress& restore = *response->mutable_restore();
+    restore.set_entries(restore_.progress.entries);
+    restore.set_expected_entries(restore_.progress.expected_entries);
+  }
   EncodeHistory(status, response->mutable_history());
   response->set_sessions(static_cast<int64_t>(status.sessions));
   response->set_subscriptions(static_cast<int64_t>(status.subscriptions));
@@ -78,6 +95,42 @@ grpc::ServerUnaryReactor* AdminService::Compact(
     reactor->Finish(ToGrpcStatus(compacted));
   });
   return reactor;
+}
+
+grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
+    grpc::CallbackServerContext* context, const v1::BackupRequest* request) {
+  using Pump = StreamPump<v1::BackupResponse>;
+  const std::shared_ptr<Pump> pump = Pump::Open(
+      {.open_streams = parts_.open_streams,
+       .worker = parts_.worker,
+       .write_deadline = kBackupPatience,
+       .overdue = MakeError(Reason::kSnapshotExpired,
+                            "reading one message took longer than 60 s, and "
+                            "what it showed is gone: begin another backup"),
+       .clock = parts_.clock});
+  parts_.worker->Post([this, pump] {
+    absl::StatusOr<Controller::Checkpoint> checkpoint =
+        parts_.controller->TakeCheckpoint(kBackupRecordPrefix);
+    if (!checkpoint.ok()) return pump->Begin(checkpoint.status());
+    BackupOptions options;
+    options.epoch = parts_.controller->epoch();
+    options.server_version = kVersion;
+    options.time = parts_.clock->Now();
+    pump->Begin(std::make_unique<BackupSource>(
+        BackupWriter(*std::move(checkpoint), std::move(options)),
+        parts_.open_streams));
+  });
+  return pump.get();
+}
+
+grpc::ServerReadReactor<v1::RestoreRequest>* AdminService::Restore(
+    grpc::CallbackServerContext* context, v1::RestoreResponse* response) {
+  return RestoreStream::Open({.controller = parts_.controller,
+                              .open_streams = parts_.open_streams,
+                              .worker = parts_.restorer,
+                              .state = &restore_,
+                              .options = {}},
+                             response);
 }
 
 }  // namespace restate

@@ -3,8 +3,11 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
 #include "restate/v1/admin_service.grpc.pb.h"
+#include "service/admin/restore_stream.h"
+#include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
 
 namespace restate {
@@ -12,8 +15,12 @@ namespace restate {
 // What the service works with. All outlives the server's calls.
 struct AdminServiceParts {
   Controller* controller = nullptr;
+  const Clock* clock = nullptr;
+  OpenStreams* open_streams = nullptr;
   // What waits for the batch that is being committed is done here.
   WorkThread* worker = nullptr;
+  // What waits for many of them: a restore.
+  WorkThread* restorer = nullptr;
 };
 
 // restate.v1.AdminService: what operators ask for.
@@ -27,9 +34,16 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* Compact(grpc::CallbackServerContext* context,
                                     const v1::CompactRequest* request,
                                     v1::CompactResponse* response) override;
+  grpc::ServerWriteReactor<v1::BackupResponse>* Backup(
+      grpc::CallbackServerContext* context,
+      const v1::BackupRequest* request) override;
+  grpc::ServerReadReactor<v1::RestoreRequest>* Restore(
+      grpc::CallbackServerContext* context,
+      v1::RestoreResponse* response) override;
 
  private:
   const AdminServiceParts parts_;
+  RestoreState restore_;
 };
 
 }  // namespace restate

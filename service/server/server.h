@@ -62,6 +62,7 @@ class Server {
   OpenStreams open_streams_;
   WorkThread read_thread_;
   WorkThread subscribe_thread_;
+  WorkThread restore_thread_;
   WorkThreads pump_threads_;
   StateService state_service_;
   EventService event_service_;

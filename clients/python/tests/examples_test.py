@@ -3,9 +3,11 @@
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
-from server_process import ServerTest
+from restate_client import ControllerSync
+from server_process import ServerProcess, ServerTest
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 DEADLINE = 60
@@ -44,6 +46,36 @@ class ExamplesTest(ServerTest):
 
     def test_async_support(self):
         self.check("async_support")
+
+    def test_backup(self):
+        with ControllerSync(self.server.address) as controller:
+            controller.set_state("/a", {"b": [1, None], "c": "x" * 300_000})
+        other = ServerProcess()
+        self.addCleanup(other.kill)
+        with tempfile.TemporaryDirectory() as directory:
+            file = f"{directory}/tree.backup"
+
+            def run(*arguments):
+                return subprocess.run(
+                    [sys.executable, EXAMPLES / "backup.py", *arguments],
+                    capture_output=True,
+                    text=True,
+                    timeout=DEADLINE,
+                )
+
+            saved = run("save", file, self.server.address)
+            self.assertEqual(saved.stdout, "saved 2 values\n", saved.stderr)
+            restored = run("restore", file, other.address)
+            self.assertEqual(
+                restored.stdout, "restored 2 values\n", restored.stderr
+            )
+            again = run("restore", file, other.address)
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("FAILED_PRECONDITION", again.stderr)
+        with ControllerSync(other.address) as controller:
+            self.assertEqual(
+                controller.get_state("/a"), {"b": [1, None], "c": "x" * 300_000}
+            )
 
     def test_every_example_is_checked(self):
         tested = {name.removeprefix("test_") for name in dir(self)}
