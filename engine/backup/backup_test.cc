@@ -93,7 +93,8 @@ class Engine {
     }
   }
 
-  absl::StatusOr<RestoreResult> Restore(const std::vector<std::string>& pieces) {
+  absl::StatusOr<RestoreResult> Restore(
+      const std::vector<std::string>& pieces) {
     RestoreProgress progress;
     RestoreOptions options;
     options.commit_entries = 3;

@@ -40,7 +40,7 @@ class ChunkUnframer {
  public:
   void Append(std::string_view bytes);
   // The next payload, or nothing until more bytes have come.
-  //   INVALID_ARGUMENT / INVALID_REQUEST: the stream does not begin as a backup.
+  //   INVALID_ARGUMENT / INVALID_REQUEST: this does not begin as a backup.
   //   DATA_LOSS / CORRUPT naming the chunk: it is damaged, or another one
   //     belongs here. Then so is every further call.
   absl::StatusOr<std::optional<std::string>> Next();

@@ -1,9 +1,12 @@
 #include "engine/backend/rocksdb/rocksdb_backend.h"
 
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/rocksdb_snapshot.h"
 #include "engine/error/error.h"
 
@@ -69,6 +72,36 @@ absl::Status RocksDbBackend::Apply(absl::Span<const Write> writes,
                                    Revision revision) {
   return absl::InternalError(
       "the commit store writes this mount's tree; Apply must not be called");
+}
+
+BackendSize RocksDbBackend::Size() const {
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  if (!instance.ok()) return {};
+  ::rocksdb::DB& db = (*instance)->db();
+  const auto bytes_in = [&](const std::string& begin, const std::string& end) {
+    const ::rocksdb::Range range(begin, end);
+    ::rocksdb::SizeApproximationOptions options;
+    options.include_memtables = true;
+    uint64_t bytes = 0;
+    db.GetApproximateSizes(options, (*instance)->tree(), &range, 1, &bytes)
+        .PermitUncheckedError();
+    return bytes;
+  };
+  BackendSize size;
+  size.bytes = bytes_in(disk_format::TreeKey(mount_, ""),
+                        disk_format::TreeEnd(mount_));
+  // Of all mounts: this one has its share of them.
+  uint64_t keys = 0;
+  const uint64_t all = bytes_in(
+      "", disk_format::TreeKey(std::numeric_limits<uint32_t>::max(), ""));
+  if (all > 0 && db.GetIntProperty((*instance)->tree(),
+                                   ::rocksdb::DB::Properties::kEstimateNumKeys,
+                                   &keys)) {
+    size.own_values = static_cast<uint64_t>(
+        static_cast<double>(keys) *
+        (static_cast<double>(*size.bytes) / static_cast<double>(all)));
+  }
+  return size;
 }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> RocksDbBackend::TakeSnapshot() {

@@ -64,6 +64,8 @@ class RocksDbBackend : public Backend {
   }
   // UNAVAILABLE after a failed Commit, until the store is opened again.
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override;
+  // As RocksDB estimates: what was written over may count until it is merged.
+  BackendSize Size() const override;
 
  private:
   const std::shared_ptr<RocksDbCore> core_;

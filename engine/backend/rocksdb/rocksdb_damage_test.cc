@@ -90,7 +90,8 @@ class RocksDbDamageTest : public testing::Test {
         << status;
   }
 
-  // Writes to one of the families: tree is 1, meta 2, history 3.
+  // Writes to one of the families: tree is 1, meta 2, history 3, requests 4,
+  // journal 5.
   void PutBehindItsBack(int family, const std::string& key,
                         const std::string& value) {
     std::vector<::rocksdb::ColumnFamilyDescriptor> families;
@@ -204,6 +205,44 @@ TEST_F(RocksDbDamageTest, HistoryThatIsUnreadableIsDataLoss) {
   PutBehindItsBack(2, std::string(disk_format::kForgottenKey), "short");
   ASSERT_EQ(Open(), absl::OkStatus());
   ExpectDataLoss(store_->history()->ReadOutline().status());
+}
+
+TEST_F(RocksDbDamageTest, AJournalThatIsUnreadableIsDataLoss) {
+  CommitBatch batch{7, 7, {}};
+  batch.journal = {{2,
+                    {Write{P("/a"), Write::Scope::kSubtree, Value::Int(1), 7,
+                           {}}}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  Stop();
+  PutBehindItsBack(5, disk_format::JournalKey(2, 8, 0), "\x07not a write");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  const absl::Status status = store_->ReadJournal(2, [](Write) {});
+  ExpectDataLoss(status);
+  EXPECT_NE(status.message().find("mount 2 is unreadable after revision 7"),
+            absl::string_view::npos)
+      << status;
+  EXPECT_EQ(store_->ReadJournal(1, [](Write) {}), absl::OkStatus());
+}
+
+TEST_F(RocksDbDamageTest, RecordsThatAreUnreadableAreRefusedAtTheStart) {
+  Stop();
+  PutBehindItsBack(2, disk_format::RecordKey("mount/users"), "");
+  const absl::Status record = Open();
+  ExpectDataLoss(record);
+  EXPECT_NE(record.message().find("mount/users"), absl::string_view::npos);
+  PutBehindItsBack(2, disk_format::RecordKey("mount/users"), "\x01x");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  Stop();
+  PutBehindItsBack(2, std::string(disk_format::kLeaseKeyPrefix) + "a",
+                   "\x01\x05");
+  ExpectDataLoss(Open());
+}
+
+TEST_F(RocksDbDamageTest, AnAnsweredRequestThatIsUnreadableIsDataLoss) {
+  Stop();
+  PutBehindItsBack(4, disk_format::RequestKey(3), "short");
+  ASSERT_EQ(Open(), absl::OkStatus());
+  ExpectDataLoss(store_->ReadRequests([](StoredRequest) {}));
 }
 
 }  // namespace

@@ -160,6 +160,35 @@ TEST_F(RocksDbStoreTest, ABatchOverSeveralMountsIsOne) {
   EXPECT_EQ(Read(*users, "/x"), Tree(Value::Int(9)));
 }
 
+TEST_F(RocksDbStoreTest, EstimatesHowMuchAMountHolds) {
+  ASSERT_EQ(Open(), absl::OkStatus());
+  auto root = *store_->OpenMount(Path());
+  auto users = *store_->OpenMount(P("/users"));
+  EXPECT_EQ(root->Size().bytes, 0u);
+  for (int i = 0; i < 300; ++i) {
+    Backend& mount = i < 200 ? *root : *users;
+    // New to the store, as the sequencer says: deleting it first would count.
+    Write write{P("/k" + std::to_string(i)), Write::Scope::kSubtree,
+                Value::String(std::string(1'000, 'x')), i + 1, Tree()};
+    CommitBatch batch{i + 1, 1'000, {}};
+    batch.mounts.push_back({*mount.commit_store_mount(), {write}});
+    ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  }
+  ASSERT_EQ(store_->Close(300), absl::OkStatus());
+  root = nullptr;
+  users = nullptr;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  root = *store_->OpenMount(Path());
+  users = *store_->OpenMount(P("/users"));
+  const BackendSize large = root->Size();
+  const BackendSize small = users->Size();
+  ASSERT_TRUE(large.own_values.has_value() && small.own_values.has_value());
+  EXPECT_GT(*large.own_values, *small.own_values);
+  EXPECT_LE(*large.own_values + *small.own_values, 300u);
+  EXPECT_GT(*large.own_values, 100u);
+  EXPECT_GT(*large.bytes, *small.bytes);
+}
+
 TEST_F(RocksDbStoreTest, ReopenWaitsForSnapshotsAndKeepsBackends) {
   ASSERT_EQ(Open(), absl::OkStatus());
   auto mount = *store_->OpenMount(Path());
