@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -76,10 +77,29 @@ TreeUnderTest::TreeUnderTest(const std::vector<MountSpec>& specs) {
       backend = std::make_unique<FaultyBackend>(std::move(backend),
                                                 std::make_shared<FaultPlan>());
     }
-    backends_.push_back(std::move(backend));
+    backends_.push_back(NewMounted(at, std::move(backend), spec.cached));
   }
   if (!MountTable::Check(points).ok()) std::abort();
   table_ = std::make_unique<MountTable>(std::move(points));
+}
+
+std::unique_ptr<MountedBackend> TreeUnderTest::NewMounted(
+    const Path& at, std::unique_ptr<Backend> backend, bool cached) {
+  Mount mount;
+  mount.at = at;
+  mount.backend = std::move(backend);
+  // Flushed by hand alone.
+  if (cached) mount.cache = CachePolicy{absl::InfiniteDuration()};
+  MountedBackend::Options options;
+  options.clock = &clock_;
+  options.flush = [this](Backend& backend, std::vector<Write> writes,
+                         Revision revision) {
+    const std::optional<uint32_t> kept = backend.commit_store_mount();
+    return kept.has_value() ? FlushToStore(*kept, std::move(writes))
+                            : backend.Apply(writes, revision);
+  };
+  return std::make_unique<MountedBackend>(std::move(mount),
+                                          std::move(options));
 }
 
 TreeUnderTest::~TreeUnderTest() {
@@ -98,15 +118,37 @@ absl::Status TreeUnderTest::Apply(std::vector<Write> writes) {
   if (!parts.ok()) return parts.status();
   CommitBatch batch{revision_, revision_, {}};
   for (size_t i = 0; i < backends_.size(); ++i) {
-    std::optional<uint32_t> mount = backends_[i]->commit_store_mount();
-    if (mount.has_value()) {
-      batch.mounts.push_back({*mount, std::move((*parts)[i])});
+    if (backends_[i]->custody() == MountedBackend::Custody::kCommitStore) {
+      batch.mounts.push_back({*backends_[i]->backend().commit_store_mount(),
+                              std::move((*parts)[i])});
       continue;
     }
-    absl::Status status = backends_[i]->Apply((*parts)[i], revision_);
+    backends_[i]->Apply((*parts)[i], revision_);
+    if (absl::Status down = backends_[i]->down(); !down.ok()) return down;
+  }
+  if (store_ != nullptr) {
+    absl::Status status = store_->Commit(batch);
     if (!status.ok()) return status;
   }
-  return store_ == nullptr ? absl::OkStatus() : store_->Commit(batch);
+  if (revision_ % 3 == 0) FlushCaches();
+  return absl::OkStatus();
+}
+
+absl::Status TreeUnderTest::FlushToStore(uint32_t mount,
+                                         std::vector<Write> writes) {
+  CommitBatch batch{revision_, revision_, {}};
+  batch.mounts.push_back({mount, std::move(writes)});
+  return store_->Commit(batch);
+}
+
+void TreeUnderTest::FlushCaches() {
+  for (auto& mounted : backends_) {
+    std::promise<absl::Status> flushed;
+    mounted->Flush(
+        [&](absl::Status status) { flushed.set_value(std::move(status)); });
+    const absl::Status status = flushed.get_future().get();
+    EXPECT_TRUE(status.ok()) << status;
+  }
 }
 
 std::shared_ptr<const Snapshot> TreeUnderTest::TakeSnapshot() {
@@ -114,19 +156,27 @@ std::shared_ptr<const Snapshot> TreeUnderTest::TakeSnapshot() {
   std::vector<MountedSnapshot> snapshots;
   for (size_t i = 0; i < backends_.size(); ++i) {
     snapshots.push_back({table_->point(i), backends_[i]->TakeSnapshot(),
-                         std::string(backends_[i]->kind())});
+                         backends_[i]->kind()});
   }
   return std::make_shared<HybridSnapshot>(std::move(snapshots));
 }
 
 absl::Status TreeUnderTest::Reopen() {
+  FlushCaches();
   for (const auto& [i, options] : files_) {
+    const bool cached = backends_[i]->cache().has_value();
     backends_[i] = nullptr;
     auto opened = FilesystemBackend::Open(options);
     if (!opened.ok()) return opened.status();
-    backends_[i] = *std::move(opened);
+    backends_[i] = NewMounted(table_->point(i), *std::move(opened), cached);
   }
-  return store_ == nullptr ? absl::OkStatus() : store_->Reopen();
+  if (store_ == nullptr) return absl::OkStatus();
+  for (auto& mounted : backends_) {
+    mounted->LetGoOfStore(absl::UnavailableError("reopening"));
+  }
+  absl::Status status = store_->Reopen();
+  for (auto& mounted : backends_) mounted->TakeUpStore();
+  return status;
 }
 
 void PrintTo(const Arrangement& arrangement, std::ostream* os) {
@@ -147,6 +197,17 @@ std::vector<Arrangement> AllArrangements() {
       {"RocksDbWithMemoryAtA", {{"/", Kind::kRocksDb}, {"/a", Kind::kMemory}}},
       {"MemoryWithRocksDbAtAB",
        {{"/", Kind::kMemory}, {"/a/b", Kind::kRocksDb}}},
+      {"CachedMemory", {{"/", Kind::kMemory, true}}},
+      {"CachedRocksDb", {{"/", Kind::kRocksDb, true}}},
+      {"CachedJsonFiles", {{"/", Kind::kJsonFiles, true}}},
+      {"CachedYamlFiles", {{"/", Kind::kYamlFiles, true}}},
+      {"CachedTextprotoFiles", {{"/", Kind::kTextprotoFiles, true}}},
+      {"CachedOnes",
+       {{"/", Kind::kRocksDb, true},
+        {"/a", Kind::kMemory, true},
+        {"/a/b", Kind::kRocksDb},
+        {"/b", Kind::kJsonFiles, true},
+        {"/c", Kind::kRocksDb, true}}},
       {"RocksDbTwice", {{"/", Kind::kRocksDb}, {"/b", Kind::kRocksDb}}},
       {"Nested",
        {{"/a/b", Kind::kMemory},

@@ -15,6 +15,8 @@
 #include "engine/backend/filesystem/filesystem_backend.h"
 #include "engine/backend/hybrid/mount_table.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
+#include "engine/clock/clock.h"
+#include "engine/mount/mounted_backend.h"
 #include "engine/path/path.h"
 
 namespace restate {
@@ -35,6 +37,8 @@ class TreeUnderTest {
   struct MountSpec {
     std::string at;
     Kind kind;
+    // Behind a cache that is flushed after every third batch.
+    bool cached = false;
   };
   // Aborts if the stores cannot be opened.
   explicit TreeUnderTest(const std::vector<MountSpec>& specs);
@@ -54,7 +58,15 @@ class TreeUnderTest {
   std::map<size_t, FilesystemOptions> files_;
   std::unique_ptr<RocksDbStore> store_;
   std::unique_ptr<MountTable> table_;
-  std::vector<std::unique_ptr<Backend>> backends_;
+  std::unique_ptr<MountedBackend> NewMounted(const Path& at,
+                                             std::unique_ptr<Backend> backend,
+                                             bool cached);
+  // What the store is to do with a cache's writes.
+  absl::Status FlushToStore(uint32_t mount, std::vector<Write> writes);
+  void FlushCaches();
+
+  SystemClock clock_;
+  std::vector<std::unique_ptr<MountedBackend>> backends_;
   Revision revision_ = 0;
 };
 
