@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,6 +18,8 @@
 #include "engine/value/value.h"
 
 namespace restate {
+
+class RememberedReads;
 
 // How a write treats what is there: restate.v1.WriteMode, where each is
 // described.
@@ -124,6 +127,9 @@ struct CommitRequest {
   Path edited_mount;
   // Whether it may write what is exported: only the one who mounted it may.
   bool may_write_exports = false;
+  // What it needs of slow mounts, once that has been read; and how often it was.
+  std::shared_ptr<const RememberedReads> read_ahead;
+  int read_attempts = 0;
   // Answer before the fsync.
   bool relaxed = false;
   // If not empty, must be the server's epoch.

@@ -64,6 +64,13 @@ void Sequencer::Submit(CommitRequest request, CommitCallback done) {
     return;
   }
   QueuedCommit commit{std::move(request), std::move(done)};
+  if (has_slow_.load(std::memory_order_acquire)) {
+    const auto slow = SlowMounts();
+    if (slow != nullptr && Touches(commit.request, *slow)) {
+      read_ahead_->Add(std::move(commit));
+      return;
+    }
+  }
   if (absl::Status status = queue_.Push(commit); !status.ok()) {
     commit.done(status);
   }
@@ -88,6 +95,7 @@ absl::Status Sequencer::Stop() {
   if (stopped_) return stop_status_;
   stopped_ = true;
   queue_.Stop();
+  read_ahead_->Stop();
   if (thread_.joinable()) thread_.join();
   thread_ended_ = true;
   stop_status_ = StopMounts();
@@ -108,7 +116,11 @@ void Sequencer::Run() {
 }
 
 void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
-  Batch batch(publication_->Newest(), &leaf_cache_);
+  const auto slow = SlowMounts();
+  Batch batch = slow == nullptr
+                    ? Batch(publication_->Newest(), &leaf_cache_)
+                    : Batch(publication_->Newest(), &leaf_cache_, *slow,
+                            &*last_changes_);
   if (absl::Status status = EnsureReserved(commits.size()); !status.ok()) {
     for (QueuedCommit& commit : commits) {
       batch.answers.push_back({std::move(commit.done), absl::OkStatus()});
@@ -146,12 +158,20 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       batch.answers.push_back({std::move(commit.done), std::move(status)});
       continue;
     }
+    if (batch.recall.has_value()) {
+      batch.recall->Use(commit.request.read_ahead.get());
+    }
     Overlay::Savepoint savepoint = batch.overlay->Save();
     absl::StatusOr<Execution> execution = Execute(
         commit.request,
         ExecutionContext{&*batch.overlay, &*last_changes_, can_store, revision,
                          options_.max_leaf_bytes});
     const std::vector<Path> cleared = batch.overlay->TakeClearedEmptyMaps();
+    if (batch.recall.has_value() && batch.recall->missed()) {
+      batch.overlay->Restore(std::move(savepoint));
+      read_ahead_->Add(std::move(commit));
+      continue;
+    }
     if (!execution.ok()) {
       batch.overlay->Restore(std::move(savepoint));
       batch.answers.push_back({std::move(commit.done), execution.status()});
@@ -173,6 +193,9 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
           std::move(execution->effects)});
     }
     result.revision = last_given_;
+    if (commit.request.read_ahead != nullptr) {
+      batch.reads.push_back(commit.request.read_ahead);
+    }
     leases_->Stage(commit.request, result);
     records_->Stage(commit.request.records);
     if (commit.request.identity.has_value()) {
@@ -240,6 +263,7 @@ absl::Status Sequencer::Prepare(CommitRequest* request) {
 
 void Sequencer::PrepareExpiry(CommitRequest* request) {
   const LeaseExpiry& expiry = *request->expiry;
+  request->operations.clear();
   std::vector<Path> paths;
   switch (expiry.of) {
     case LeaseExpiry::Of::kAllSessions:
@@ -340,8 +364,13 @@ absl::Status Sequencer::EnsureReserved(size_t revisions) {
 
 void Sequencer::Decide(Batch& batch) {
   batch.all_writes = batch.overlay->Writes();
+  if (batch.recall.has_value()) {
+    std::vector<const RememberedReads*> reads;
+    for (const auto& one : batch.reads) reads.push_back(one.get());
+    batch.recall->UseAll(std::move(reads));
+  }
   absl::StatusOr<std::vector<std::vector<Write>>> split =
-      table_->Split(batch.all_writes, batch.state->tree());
+      table_->Split(batch.all_writes, batch.tree());
   if (!split.ok()) {
     // Nothing has been written. The revisions are spent, and published, so that
     // the marks of last changes do not lie in the future.

@@ -25,6 +25,7 @@
 #include "engine/commit/leaf_cache.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
+#include "engine/commit/read_ahead.h"
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
 #include "engine/lease/lease_table.h"
@@ -84,6 +85,10 @@ struct SequencerOptions {
 //      history, then in the tree
 //   6. answer the writers
 //   7. hand the commits to the listener: subscribers
+//
+// A commit that needs something of a mount that takes long to read has that
+// read first, by other threads (ReadAhead), and comes back to the queue; if it
+// has changed by the time that its turn comes, again.
 //
 // A batch that only touches what is gone after a restart does not wait for the
 // disk in step 3.
@@ -217,6 +222,8 @@ class Sequencer {
   MountSlot NewSlot(Mount mount);
   // After mounts_ has changed.
   void UseMounts();
+  // The mounts that take long to read; null if there are none. Thread-safe.
+  std::shared_ptr<const std::vector<Path>> SlowMounts() const;
   // Nothing is decided any more: brings what it can to the backends. Returns
   // what a cache could not flush.
   absl::Status StopMounts();
@@ -286,6 +293,10 @@ class Sequencer {
   // mounts_, for other threads.
   std::vector<std::shared_ptr<MountedBackend>> listed_
       ABSL_GUARDED_BY(mounts_mutex_);
+  std::shared_ptr<const std::vector<Path>> slow_ ABSL_GUARDED_BY(mounts_mutex_);
+  // Quick: whether there are any.
+  std::atomic<bool> has_slow_ = false;
+  std::optional<ReadAhead> read_ahead_;
 
   mutable Mutex health_mutex_;
   absl::Status health_ ABSL_GUARDED_BY(health_mutex_);

@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_COMMIT_SEQUENCER_BATCH_H_
 #define RESTATE_ENGINE_COMMIT_SEQUENCER_BATCH_H_
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -8,11 +9,13 @@
 
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/hybrid/hybrid_snapshot.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/effect.h"
 #include "engine/commit/leaf_cache.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/published_state.h"
+#include "engine/commit/remembered_reads.h"
 #include "engine/commit/sequencer.h"
 
 namespace restate {
@@ -29,9 +32,36 @@ struct Sequencer::Batch {
         const LeafCache* leaves)
       : state(std::move(published)),
         overlay(std::in_place, &state->tree(), leaves) {}
+  // The mounts at `slow` are not read, but recalled.
+  Batch(std::shared_ptr<const PublishedState> published,
+        const LeafCache* leaves, const std::vector<Path>& slow,
+        const LastChanges* last_changes)
+      : state(std::move(published)),
+        recall(std::in_place, state->revision(), last_changes),
+        recalled_tree(std::in_place, WithRecall(slow)),
+        overlay(std::in_place, &*recalled_tree, leaves) {}
+
+  // The state before the batch, as far as the sequencer may read it.
+  const Snapshot& tree() const {
+    return recalled_tree.has_value() ? *recalled_tree : state->tree();
+  }
+  std::vector<MountedSnapshot> WithRecall(const std::vector<Path>& slow) {
+    std::vector<MountedSnapshot> mounts = state->mounts();
+    for (MountedSnapshot& mount : mounts) {
+      if (mount.snapshot.ok() &&
+          std::find(slow.begin(), slow.end(), mount.at) != slow.end()) {
+        mount.snapshot = recall->NewSnapshot(mount.at);
+      }
+    }
+    return mounts;
+  }
 
   // The state before the batch.
   std::shared_ptr<const PublishedState> state;
+  // Only if there are slow mounts: what is known of them.
+  std::optional<Recall> recall;
+  std::optional<HybridSnapshot> recalled_tree;
+  std::vector<std::shared_ptr<const RememberedReads>> reads;
   // None once the batch has failed.
   std::optional<Overlay> overlay;
   // In order; those of relaxed commits have gone out already.

@@ -99,8 +99,20 @@ void Sequencer::UseMounts() {
     mounts.push_back(slot.mounted);
   }
   table_.emplace(std::move(points));
+  auto slow = std::make_shared<std::vector<Path>>();
+  for (const auto& mounted : mounts) {
+    if (mounted->backend().slow()) slow->push_back(mounted->at());
+  }
   MutexLock lock(&mounts_mutex_);
   listed_.swap(mounts);
+  has_slow_.store(!slow->empty(), std::memory_order_release);
+  slow_ = slow->empty() ? nullptr : std::move(slow);
+}
+
+std::shared_ptr<const std::vector<Path>> Sequencer::SlowMounts() const {
+  if (!has_slow_.load(std::memory_order_acquire)) return nullptr;
+  MutexLock lock(&mounts_mutex_);
+  return slow_;
 }
 
 void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {

@@ -51,6 +51,7 @@ void Sequencer::Recover(Batch& batch) {
   const Revision published = batch.state->revision();
   for (MountSlot& slot : mounts_) slot.mounted->LetGoOfStore(failure);
   batch.overlay.reset();
+  batch.recalled_tree.reset();
   batch.state.reset();
   PublishState(published);
 

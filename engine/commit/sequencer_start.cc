@@ -57,6 +57,17 @@ absl::Status Sequencer::Initialize() {
       return status;
     }
   }
+  read_ahead_.emplace(
+      [this](CommitRequest* request) {
+        const auto slow = SlowMounts();
+        if (slow == nullptr) return absl::OkStatus();
+        return ReadAheadOf(*publication_->Newest(), *slow,
+                           options_.max_leaf_bytes, request);
+      },
+      [this](QueuedCommit commit) {
+        absl::Status status = queue_.Push(commit);
+        if (!status.ok()) commit.done(std::move(status));
+      });
   if (absl::Status status = OpenMounts(); !status.ok()) return status;
   const std::vector<Path> changed = ChangedPlaces();
   // No precondition or resumption reaches across what was changed.

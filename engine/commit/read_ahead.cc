@@ -1,0 +1,157 @@
+#include "engine/commit/read_ahead.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/backend/hybrid/hybrid_snapshot.h"
+#include "engine/backend/hybrid/mount_table.h"
+#include "engine/commit/executor.h"
+#include "engine/commit/last_changes.h"
+#include "engine/commit/overlay.h"
+#include "engine/commit/remembered_reads.h"
+#include "engine/error/error.h"
+
+namespace restate {
+namespace {
+
+// A slow store answers several at a time.
+constexpr int kThreads = 8;
+constexpr size_t kMaxWaiting = 10'000;
+// How often a commit may find that what was read for it has changed.
+constexpr int kMaxAttempts = 100;
+
+template <typename... Kinds>
+const Path& PathOf(const std::variant<Kinds...>& one) {
+  return std::visit([](const auto& it) -> const Path& { return it.path; }, one);
+}
+
+absl::Status ShuttingDown() {
+  return MakeError(Reason::kShuttingDown,
+                   "the server is shutting down: try again, or elsewhere");
+}
+
+}  // namespace
+
+bool Touches(const CommitRequest& request, absl::Span<const Path> places) {
+  const auto touches = [&](const auto& one) {
+    const Path& path = PathOf(one);
+    return std::any_of(places.begin(), places.end(), [&](const Path& place) {
+      return place.Contains(path) || path.Contains(place);
+    });
+  };
+  return std::any_of(request.operations.begin(), request.operations.end(),
+                     touches) ||
+         std::any_of(request.preconditions.begin(),
+                     request.preconditions.end(), touches);
+}
+
+absl::Status ReadAheadOf(const PublishedState& state,
+                         absl::Span<const Path> slow, size_t max_leaf_bytes,
+                         CommitRequest* request) {
+  auto reads = std::make_shared<RememberedReads>(state.revision());
+  std::vector<MountedSnapshot> mounts = state.mounts();
+  std::vector<Path> points;
+  for (MountedSnapshot& mount : mounts) {
+    points.push_back(mount.at);
+    if (mount.snapshot.ok() &&
+        std::find(slow.begin(), slow.end(), mount.at) != slow.end()) {
+      mount.snapshot = reads->Remember(mount.at, *std::move(mount.snapshot));
+    }
+  }
+  const HybridSnapshot tree(std::move(mounts));
+  Overlay overlay(&tree);
+  // What changed since when is known when the commit is judged.
+  CommitRequest alone = *request;
+  std::erase_if(alone.preconditions, [](const Precondition& one) {
+    return std::holds_alternative<UnchangedSince>(one);
+  });
+  const LastChanges nothing(0, state.revision());
+  const auto can_store = [](const Write&) { return absl::OkStatus(); };
+  absl::Status status =
+      Execute(alone, ExecutionContext{&overlay, &nothing, can_store,
+                                      state.revision() + 1, max_leaf_bytes})
+          .status();
+  if (status.ok()) {
+    status = MountTable(std::move(points))
+                 .Split(overlay.Writes(), tree)
+                 .status();
+  }
+  request->read_ahead = std::move(reads);
+  // Everything else is judged again.
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status)
+             ? status
+             : absl::OkStatus();
+}
+
+ReadAhead::ReadAhead(std::function<absl::Status(CommitRequest*)> read,
+                     std::function<void(QueuedCommit)> queue)
+    : read_(std::move(read)), queue_(std::move(queue)) {}
+
+ReadAhead::~ReadAhead() { Stop(); }
+
+void ReadAhead::Add(QueuedCommit commit) {
+  absl::Status refused;
+  {
+    MutexLock lock(&mutex_);
+    if (stopped_) {
+      refused = ShuttingDown();
+    } else if (waiting_.size() >= kMaxWaiting) {
+      refused = MakeError(
+          Reason::kQueueFull,
+          absl::StrCat(waiting_.size(), " commits wait for what they need of "
+                       "remote mounts: slow down and try again"));
+    } else if (++commit.request.read_attempts > kMaxAttempts) {
+      refused = MakeError(
+          Reason::kMountUnavailable,
+          "what the commit needs of a remote mount changes faster than it can "
+          "be read: try again");
+    } else {
+      waiting_.push_back(std::move(commit));
+      if (threads_.empty()) {
+        for (int i = 0; i < kThreads; ++i) {
+          threads_.emplace_back([this] { Run(); });
+        }
+      }
+      wake_.NotifyOne();
+      return;
+    }
+  }
+  commit.done(std::move(refused));
+}
+
+void ReadAhead::Run() {
+  while (true) {
+    QueuedCommit commit;
+    {
+      MutexLock lock(&mutex_);
+      while (waiting_.empty() && !stopped_) wake_.Wait(&mutex_);
+      if (waiting_.empty()) return;
+      commit = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    absl::Status status = read_(&commit.request);
+    if (status.ok()) {
+      queue_(std::move(commit));
+    } else {
+      commit.done(std::move(status));
+    }
+  }
+}
+
+void ReadAhead::Stop() {
+  std::deque<QueuedCommit> left;
+  std::vector<std::thread> threads;
+  {
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    left.swap(waiting_);
+    threads.swap(threads_);
+    wake_.NotifyAll();
+  }
+  for (QueuedCommit& commit : left) commit.done(ShuttingDown());
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace restate
