@@ -141,6 +141,9 @@ class Sequencer {
   // In path order.
   std::vector<std::shared_ptr<MountedBackend>> mounts() const;
 
+  // Whether a read of `path` touches a mount that takes long to read.
+  bool IsSlow(const Path& path) const;
+
   // Runs `task` on the sequencer's thread between two batches, when everything
   // published has gone to the listener and nothing else. Not run, with
   // UNAVAILABLE / SHUTTING_DOWN, once stopped.

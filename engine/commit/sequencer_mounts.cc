@@ -115,6 +115,14 @@ std::shared_ptr<const std::vector<Path>> Sequencer::SlowMounts() const {
   return slow_;
 }
 
+bool Sequencer::IsSlow(const Path& path) const {
+  const auto slow = SlowMounts();
+  return slow != nullptr &&
+         std::any_of(slow->begin(), slow->end(), [&](const Path& place) {
+           return place.Contains(path) || path.Contains(place);
+         });
+}
+
 void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     if (batch.writes[i].empty()) continue;

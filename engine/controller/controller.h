@@ -65,6 +65,9 @@ class Controller {
   std::shared_ptr<const PublishedState> Published() const {
     return sequencer_->publication().Newest();
   }
+  // Whether reading `path` may wait for a network, and must not be done where
+  // others would wait as well.
+  bool IsSlow(const Path& path) const { return sequencer_->IsSlow(path); }
   // Calls `done` with a state at or after `min_revision`, at once if it is
   // published, else on the sequencer's thread when it is. OUT_OF_RANGE /
   // REVISION_IN_FUTURE if it was never given out; UNAVAILABLE /
@@ -76,7 +79,8 @@ class Controller {
   // Queues a commit. `done` is called exactly once, possibly before this
   // returns (RESOURCE_EXHAUSTED / QUEUE_FULL, UNAVAILABLE / SHUTTING_DOWN,
   // OUT_OF_RANGE / EPOCH_CHANGED). Commits queued by one thread are sequenced in
-  // that order.
+  // that order, except that those which need something of a slow mount come when
+  // that has been read.
   void Commit(CommitRequest request, CommitCallback done) {
     sequencer_->Submit(std::move(request), std::move(done));
   }

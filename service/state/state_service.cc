@@ -1,9 +1,11 @@
 #include "service/state/state_service.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
@@ -23,6 +25,8 @@
 namespace restate {
 namespace {
 
+// How many reads of remote mounts go on at a time.
+constexpr size_t kSlowReadThreads = 8;
 constexpr size_t kDefaultPageSize = 1'000;
 constexpr size_t kMaxPageSize = 10'000;
 // A page stays below what gRPC clients accept by default, 4 MiB.
@@ -67,7 +71,25 @@ StateService::StateService(StateServiceParts parts)
                    .epoch = parts_.controller->epoch(),
                    .limits = parts_.limits,
                    .open_streams = parts_.open_streams},
-      pinned_states_(parts_.clock) {}
+      pinned_states_(parts_.clock),
+      slow_reads_("slow_read", kSlowReadThreads) {}
+
+template <typename PathProtos, typename Read>
+void StateService::FinishRead(grpc::ServerUnaryReactor* reactor,
+                              const PathProtos& paths, Read read) {
+  const bool slow =
+      std::any_of(paths.begin(), paths.end(), [this](const v1::Path* proto) {
+        const absl::StatusOr<Path> path = DecodePath(*proto);
+        return path.ok() && parts_.controller->IsSlow(*path);
+      });
+  if (!slow) {
+    Finish(reactor, read());
+    return;
+  }
+  slow_reads_.Next()->Post([reactor, read = std::move(read)]() mutable {
+    Finish(reactor, read());
+  });
+}
 
 template <typename Use>
 void StateService::AtRevision(const std::string& epoch, Revision min_revision,
@@ -113,9 +135,12 @@ grpc::ServerUnaryReactor* StateService::GetState(
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   AtRevision(request->epoch(), request->min_revision(),
              [this, reactor, request, response](absl::StatusOr<State> state) {
-               Finish(reactor, state.ok()
-                                   ? ReadOne(**state, *request, response)
-                                   : state.status());
+               if (!state.ok()) return Finish(reactor, state.status());
+               FinishRead(reactor, std::array{&request->path()},
+                          [this, request, response,
+                           state = *std::move(state)] {
+                            return ReadOne(*state, *request, response);
+                          });
              });
   return reactor;
 }
@@ -162,9 +187,16 @@ grpc::ServerUnaryReactor* StateService::BatchGetState(
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   AtRevision(request->epoch(), request->min_revision(),
              [this, reactor, request, response](absl::StatusOr<State> state) {
-               Finish(reactor, state.ok()
-                                   ? ReadMany(**state, *request, response)
-                                   : state.status());
+               if (!state.ok()) return Finish(reactor, state.status());
+               std::vector<const v1::Path*> paths;
+               for (const v1::Path& path : request->paths()) {
+                 paths.push_back(&path);
+               }
+               FinishRead(reactor, paths,
+                          [this, request, response,
+                           state = *std::move(state)] {
+                            return ReadMany(*state, *request, response);
+                          });
              });
   return reactor;
 }
@@ -284,10 +316,12 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
     AtRevision(request->epoch(), request->min_revision(),
                [this, reactor, request, response,
                 path = *std::move(path)](absl::StatusOr<State> state) {
-                 Finish(reactor, state.ok()
-                                     ? ListPage(path, *std::move(state),
-                                                *request, response)
-                                     : state.status());
+                 if (!state.ok()) return Finish(reactor, state.status());
+                 FinishRead(reactor, std::array{&request->path()},
+                            [this, path, request, response,
+                             state = *std::move(state)] {
+                              return ListPage(path, state, *request, response);
+                            });
                });
   } else {
     absl::Status status = parts_.controller->CheckEpoch(request->epoch());
@@ -296,8 +330,14 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
                          "min_revision does not go with page_token, which "
                          "names the state to read");
     }
-    if (status.ok()) status = ListPage(*path, nullptr, *request, response);
-    Finish(reactor, status);
+    if (!status.ok()) {
+      Finish(reactor, status);
+      return reactor;
+    }
+    FinishRead(reactor, std::array{&request->path()},
+               [this, path = *std::move(path), request, response] {
+                 return ListPage(path, nullptr, *request, response);
+               });
   }
   return reactor;
 }

@@ -13,6 +13,7 @@
 #include "service/state/write_stream.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
+#include "service/streams/work_threads.h"
 
 namespace restate {
 
@@ -89,6 +90,11 @@ class StateService final : public StateServiceBase {
   // none; here if it is published.
   template <typename Use>
   void AtRevision(const std::string& epoch, Revision min_revision, Use use);
+  // Finishes the call with what `read` returns: here, or on a thread of its own
+  // kind if one of the paths is slow to read.
+  template <typename PathProtos, typename Read>
+  void FinishRead(grpc::ServerUnaryReactor* reactor, const PathProtos& paths,
+                  Read read);
   // Decodes a write, queues it, and finishes the call with what `encode` makes
   // of the result.
   template <typename Request, typename Response, typename Encode>
@@ -109,6 +115,8 @@ class StateService final : public StateServiceBase {
   const StateServiceParts parts_;
   const WriteStreamParts write_parts_;
   PinnedStates pinned_states_;
+  // Where reads wait for a network. Last: ends before what they use.
+  WorkThreads slow_reads_;
 };
 
 }  // namespace restate
