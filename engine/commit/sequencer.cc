@@ -125,7 +125,7 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
     for (QueuedCommit& commit : commits) {
       batch.answers.push_back({std::move(commit.done), absl::OkStatus()});
     }
-    Recover(batch);
+    Recover(status, batch);
     return;
   }
   ExecuteCommits(commits, batch);
@@ -134,7 +134,7 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
     return;
   }
   if (absl::Status status = StoreAnswers(batch); !status.ok()) {
-    Recover(batch);
+    Recover(status, batch);
     return;
   }
   for (Batch::Answer& answer : batch.answers) {
@@ -420,7 +420,7 @@ void Sequencer::Decide(Batch& batch) {
     AddToJournal(batch, &decision);
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) {
-      Recover(batch);
+      Recover(status, batch);
       return;
     }
     last_committed_ = last_given_;

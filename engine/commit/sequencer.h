@@ -259,7 +259,8 @@ class Sequencer {
   // Shows the state of all mounts, as of `revision`, to everybody.
   void PublishState(Revision revision);
   void RememberLeaves(const Batch& batch);
-  void Recover(Batch& batch);
+  // After `cause`: opens the store again and publishes what survived.
+  void Recover(const absl::Status& cause, Batch& batch);
   // The store, and what is known of its leases, requests and records.
   absl::Status ReopenStore();
   void SetHealth(absl::Status health);

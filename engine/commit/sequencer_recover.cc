@@ -14,6 +14,16 @@ namespace {
 constexpr absl::Duration kFirstReopenDelay = absl::Milliseconds(50);
 constexpr absl::Duration kLongestReopenDelay = absl::Seconds(5);
 
+// What who needs the store is told until it is open again.
+absl::Status BeingReopened(const absl::Status& cause) {
+  return MakeError(
+      Reason::kMountUnavailable,
+      absl::StrCat("the store failed and is being opened again: try again "
+                   "shortly (",
+                   cause.message(), ")"),
+      ErrorMetadata(cause));
+}
+
 absl::Status OutcomeUnknown(const absl::Status& cause) {
   return MakeError(
       Reason::kOutcomeUnknown,
@@ -36,13 +46,11 @@ absl::Status Sequencer::ReopenStore() {
   return status;
 }
 
-void Sequencer::Recover(Batch& batch) {
-  const absl::Status failure = MakeError(
-      Reason::kMountUnavailable,
-      "the store failed and is being opened again: try again shortly");
+void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
+  const absl::Status failure = BeingReopened(cause);
   SetHealth(failure);
   recovering_ = true;
-  const absl::Status unknown = OutcomeUnknown(failure);
+  const absl::Status unknown = OutcomeUnknown(cause);
   for (Batch::Answer& answer : batch.answers) answer.done(unknown);
   publication_->FailWaiters(unknown);
   leaf_cache_.Clear();
@@ -56,10 +64,12 @@ void Sequencer::Recover(Batch& batch) {
   PublishState(published);
 
   absl::Duration delay = kFirstReopenDelay;
-  while (!ReopenStore().ok()) {
+  for (absl::Status reopened; !(reopened = ReopenStore()).ok();) {
+    const absl::Status still = BeingReopened(reopened);
+    SetHealth(still);
     CommitQueue::Work refused = queue_.TakeAllWithin(delay);
     for (auto& task : refused.tasks) task();
-    for (QueuedCommit& commit : refused.commits) commit.done(failure);
+    for (QueuedCommit& commit : refused.commits) commit.done(still);
     // The store stays closed; what was answered is safe in it.
     if (refused.finished) return;
     delay = std::min(2 * delay, kLongestReopenDelay);

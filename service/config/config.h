@@ -43,6 +43,8 @@ struct LimitsConfig {
   size_t history_bytes = 0;
   // Commits older than this are forgotten.
   absl::Duration history_age = absl::Hours(24);
+  // Bytes of blocks of the RocksDB store that are kept in memory once read.
+  size_t block_cache_bytes = size_t{256} << 20;
   // Bytes of the answers that are kept for retries.
   size_t request_ids_bytes = size_t{64} << 20;
   // Sessions, the subscriptions of one, and how long one is kept without a

@@ -229,6 +229,8 @@ class Reader {
          {"history_bytes",
           Number(&limits.history_bytes, 64 * kKilo, 1024 * kGiga)},
          {"history_age", Time(&limits.history_age)},
+         {"block_cache_bytes",
+          Number(&limits.block_cache_bytes, 64 * kKilo, 1024 * kGiga)},
          {"request_ids_bytes",
           Number(&limits.request_ids_bytes, 64 * kKilo, 64 * kGiga)},
          {"sessions", Number(&limits.sessions, 1, kMany)},

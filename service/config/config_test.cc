@@ -51,6 +51,7 @@ limits:
   last_changes_bytes: 65539
   history_bytes: 65540
   history_age: 1h30m
+  block_cache_bytes: 65542
   request_ids_bytes: 65541
   sessions: 9
   session_subscriptions: 10
@@ -79,6 +80,7 @@ limits:
   EXPECT_EQ(config.limits.last_changes_bytes, 65539u);
   EXPECT_EQ(config.limits.history_bytes, 65540u);
   EXPECT_EQ(config.limits.history_age, absl::Minutes(90));
+  EXPECT_EQ(config.limits.block_cache_bytes, 65542u);
   EXPECT_EQ(config.limits.request_ids_bytes, 65541u);
   EXPECT_EQ(config.limits.sessions, 9u);
   EXPECT_EQ(config.limits.session_subscriptions, 10u);
@@ -97,11 +99,11 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "data_dir, exports, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
-            "acknowledge_timeout, commit_queue_bytes, commit_queue_length, "
-            "history_age, history_bytes, last_changes_bytes, leaf_bytes, "
-            "message_bytes, nodes, operations, paths, patterns, queue_bytes, "
-            "request_ids_bytes, session_grace, session_subscriptions, "
-            "sessions");
+            "acknowledge_timeout, block_cache_bytes, commit_queue_bytes, "
+            "commit_queue_length, history_age, history_bytes, "
+            "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
+            "paths, patterns, queue_bytes, request_ids_bytes, session_grace, "
+            "session_subscriptions, sessions");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
             "backend, path");

@@ -12,7 +12,8 @@ namespace restate {
 namespace {
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
-    const std::string& data_dir) {
+    const Config& config) {
+  const std::string& data_dir = config.data_dir;
   const std::filesystem::path directory =
       std::filesystem::path(data_dir) / "rocksdb";
   std::error_code error;
@@ -23,6 +24,7 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   }
   RocksDbOptions options;
   options.directory = directory.string();
+  options.block_cache_bytes = config.limits.block_cache_bytes;
   return RocksDbStore::Open(options);
 }
 
@@ -51,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
   std::unique_ptr<RocksDbStore> store;
   if (!config.data_dir.empty()) {
     absl::StatusOr<std::unique_ptr<RocksDbStore>> opened =
-        OpenStore(config.data_dir);
+        OpenStore(config);
     if (!opened.ok()) return opened.status();
     store = *std::move(opened);
   }

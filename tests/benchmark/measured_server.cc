@@ -81,9 +81,19 @@ absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::StartAt(
 }
 
 MeasuredServer::~MeasuredServer() {
-  kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+  Stop();
   close(output_);
+}
+
+void MeasuredServer::Kill() { End(SIGKILL); }
+
+void MeasuredServer::Stop() { End(SIGTERM); }
+
+void MeasuredServer::End(int signal) {
+  if (pid_ == 0) return;
+  kill(pid_, signal);
+  waitpid(pid_, nullptr, 0);
+  pid_ = 0;
 }
 
 double MeasuredServer::CpuSeconds() const {

@@ -29,6 +29,10 @@ class MeasuredServer {
 
   // "127.0.0.1:41234".
   const std::string& address() const { return address_; }
+  // Ends it without a warning (SIGKILL), and waits until it is gone.
+  void Kill();
+  // Asks it to stop, and waits until it has.
+  void Stop();
   // The processor time it has used so far.
   double CpuSeconds() const;
   // The memory of its that is in use now (VmRSS), in bytes; 0 if it has ended.
@@ -41,7 +45,11 @@ class MeasuredServer {
 
   MeasuredServer(pid_t pid, int output) : pid_(pid), output_(output) {}
 
-  const pid_t pid_;
+  // Sends `signal` and waits for the end. Nothing if it has ended already.
+  void End(int signal);
+
+  // 0 once it has ended.
+  pid_t pid_;
   // The reading end of its standard output, kept open until it has ended.
   const int output_;
   std::string address_;

@@ -5,7 +5,8 @@
 // again and again: calls without an answer happened once, before the server was
 // gone, or never.
 //
-// A checker made by others judges: docs/decisions/0021-linearizability-checker.md.
+// A checker made by others judges, see
+// docs/decisions/0021-linearizability-checker.md.
 //
 // RESTATE_KILLS and RESTATE_CALLS set how many kills, and how many answers
 // before each; RESTATE_SEED replays a run as far as the machine's scheduling

@@ -96,8 +96,8 @@ class Customer {
       }
     }
     if (balances[0] == 0) return true;
-    transfer.amount =
-        1 + static_cast<int64_t>(random_() % static_cast<uint64_t>(balances[0]));
+    const uint64_t most = static_cast<uint64_t>(balances[0]);
+    transfer.amount = 1 + static_cast<int64_t>(random_() % most);
     transfer.id = NewId();
     pending_ = Pending{transfer,
                        CommitFor(transfer, balances[0], revisions[0],
@@ -146,7 +146,9 @@ void ReadUntilItEnds(const std::string& address, const std::atomic<bool>* stop,
   Client client(address);
   v1::BatchGetStateRequest each;
   each.set_encoding(v1::VALUE_ENCODING_TYPED);
-  for (int i = 0; i < kAccounts; ++i) each.add_paths()->set_text(AccountPath(i));
+  for (int i = 0; i < kAccounts; ++i) {
+    each.add_paths()->set_text(AccountPath(i));
+  }
   int64_t last = 0;
   for (int turn = 0; !*stop; ++turn) {
     int64_t revision = 0;

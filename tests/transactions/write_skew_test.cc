@@ -76,7 +76,8 @@ class WriteSkewTest : public StorageTest {
       if (written.ok()) {
         ++written_;
       } else {
-        EXPECT_EQ(CodeAndReason(written.status), "ABORTED / PRECONDITION_FAILED");
+        EXPECT_EQ(CodeAndReason(written.status),
+                  "ABORTED / PRECONDITION_FAILED");
         ++refused_;
       }
     }

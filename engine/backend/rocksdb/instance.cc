@@ -12,6 +12,7 @@
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/log_check.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
+#include "engine/backend/rocksdb/store_log.h"
 #include "engine/error/error.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/table.h"
@@ -58,8 +59,9 @@ absl::Status CheckNotHeadless(const std::string& directory) {
   // The meta family is small and would keep old logs from being dropped: this
   // bounds what a start has to replay.
   database.max_total_wal_size = 4 * options.write_buffer_bytes;
-  database.info_log_level = ::rocksdb::InfoLogLevel::WARN_LEVEL;
-  database.keep_log_file_num = 4;
+  database.info_log = NewStoreLog(options.directory);
+  // A store that failed is opened again, and not mended meanwhile.
+  database.max_bgerror_resume_count = 0;
   database.write_buffer_size = options.write_buffer_bytes;
   ::rocksdb::BlockBasedTableOptions table;
   table.block_cache = ::rocksdb::NewLRUCache(options.block_cache_bytes);

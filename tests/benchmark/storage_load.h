@@ -1,0 +1,56 @@
+#ifndef RESTATE_TESTS_BENCHMARK_STORAGE_LOAD_H_
+#define RESTATE_TESTS_BENCHMARK_STORAGE_LOAD_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace restate::benchmark {
+
+// Bytes of the value of each leaf.
+inline constexpr size_t kLeafValueBytes = 64;
+
+// The path of leaf `number` of a tree at `root`, a thousand to a parent:
+// "/tree/12/345".
+std::string LeafPath(const std::string& root, uint64_t number);
+
+// Writes so many leaves below `root` over one Write stream, in commits as large
+// as they may be.
+absl::Status WriteTree(const std::string& address, const std::string& root,
+                       uint64_t leaves);
+
+// How long calls took, in microseconds.
+struct CallTimes {
+  size_t calls = 0;
+  double p50 = 0;
+  double p99 = 0;
+  double longest = 0;
+};
+
+// Calls for one path at a time each, from so many threads, leaves of the tree
+// at random, until the time is over or, if it is given, `stop` is set.
+struct CallLoad {
+  std::string address;
+  std::string root = "/tree";
+  uint64_t leaves = 0;
+  int threads = 1;
+  std::chrono::duration<double> duration{2};
+  const std::atomic<bool>* stop = nullptr;
+};
+absl::StatusOr<CallTimes> GetLeaves(const CallLoad& load);
+// Durable, and each changes its leaf.
+absl::StatusOr<CallTimes> SetLeaves(const CallLoad& load);
+
+// Deletes what is at `root` and below. Gives how long it took, in seconds.
+absl::StatusOr<double> DeleteTree(const std::string& address,
+                                  const std::string& root);
+
+}  // namespace restate::benchmark
+
+#endif  // RESTATE_TESTS_BENCHMARK_STORAGE_LOAD_H_
