@@ -242,7 +242,7 @@ absl::Status Sequencer::CommitFlush(std::optional<uint32_t> mount,
   absl::Status status = options_.commit_store->Commit(flush);
   if (status.ok() || thread_ended_) return status;
   Batch nothing(publication_->Newest(), &leaf_cache_);
-  Recover(nothing);
+  Recover(status, nothing);
   return Reopening();
 }
 
@@ -303,7 +303,7 @@ absl::StatusOr<Revision> Sequencer::ChangeMounts(
     std::vector<RecordChange> records, std::vector<JournalRelease> releases) {
   Batch nothing(publication_->Newest(), &leaf_cache_);
   if (absl::Status status = EnsureReserved(1); !status.ok()) {
-    Recover(nothing);
+    Recover(status, nothing);
     return Reopening();
   }
   mounts_.swap(mounts);
@@ -312,11 +312,14 @@ absl::StatusOr<Revision> Sequencer::ChangeMounts(
   const CommitGroup group = StageMountChange(at, std::move(records), &decision);
   const Revision revision = group->front().revision;
   decision.journal_releases = std::move(releases);
-  if (options_.commit_store != nullptr &&
-      !options_.commit_store->Commit(decision).ok()) {
+  absl::Status decided;
+  if (options_.commit_store != nullptr) {
+    decided = options_.commit_store->Commit(decision);
+  }
+  if (!decided.ok()) {
     mounts_.swap(mounts);
     UseMounts();
-    Recover(nothing);
+    Recover(decided, nothing);
     if (last_committed_ < revision) {
       return MakeError(Reason::kOutcomeUnknown,
                        "storage failed while the mounts were changed: see what "
