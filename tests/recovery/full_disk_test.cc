@@ -39,22 +39,13 @@ absl::Status mounts_allowed;
 const std::string kServing = "\x08\x01";
 const std::string kNotServing = "\x08\x02";
 
-std::string Health(const std::string& address) {
-  RawCall check(Connect(address), "/grpc.health.v1.Health/Check");
-  check.Write("");
-  check.WritesDone();
-  std::string bytes;
-  check.Read(&bytes);
-  check.Finish();
-  return bytes;
-}
-
-void WaitUntilServing(const std::string& address) {
+// Waits until health, which follows the store a moment later, says this.
+void WaitForHealth(const std::string& address, const std::string& wanted) {
   RawCall watch(Connect(address), "/grpc.health.v1.Health/Watch");
   watch.Write("");
   watch.WritesDone();
   std::string bytes;
-  while (bytes != kServing) {
+  while (bytes != wanted) {
     ASSERT_TRUE(watch.Read(&bytes)) << "the watch of health ended";
   }
 }
@@ -164,7 +155,7 @@ TEST_F(FullDiskTest, SaysSoAndGoesOnWhenThereIsRoom) {
   EXPECT_FALSE(status.taking_writes());
   EXPECT_THAT(status.problem(), HasSubstr("no space left"));
   EXPECT_THAT(status.problem(), HasSubstr(disk_->path()));
-  EXPECT_EQ(Health(server_->address()), kNotServing);
+  WaitForHealth(server_->address(), kNotServing);
   const auto refused = WriteLeaf(&client, 0, 0);
   EXPECT_EQ(CodeAndReason(refused.status), "UNAVAILABLE / MOUNT_UNAVAILABLE");
   EXPECT_THAT(refused.status.error_message(), HasSubstr("no space left"));
@@ -177,7 +168,7 @@ TEST_F(FullDiskTest, SaysSoAndGoesOnWhenThereIsRoom) {
             "UNAVAILABLE / MOUNT_UNAVAILABLE");
 
   disk_->MakeRoom();
-  WaitUntilServing(server_->address());
+  WaitForHealth(server_->address(), kServing);
   EXPECT_TRUE(Status(server_->address()).taking_writes());
   EXPECT_EQ(Status(server_->address()).problem(), "");
   EXPECT_EQ(client.Get("/tmp/volatile"), "1");
