@@ -169,6 +169,9 @@ void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);
   ExpireOverdue();
+  for (const std::shared_ptr<MountedBackend>& mounted : Mounts()) {
+    if (mounted->applier() != nullptr) mounted->applier()->Tick();
+  }
   if (now < next_check_) return;
   next_check_ = now + kCheckInterval;
   std::vector<std::string> unexpired;

@@ -22,6 +22,7 @@
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
 #include "engine/lease/lease_table.h"
+#include "engine/mount/mounted_backend.h"
 #include "engine/record/record_table.h"
 #include "engine/request/answered_requests.h"
 #include "engine/session/session_table.h"
@@ -116,6 +117,22 @@ class Controller {
   // Blocks until the batch at hand is done. UNAVAILABLE / SHUTTING_DOWN.
   absl::StatusOr<Checkpoint> TakeCheckpoint(std::string record_prefix);
 
+  // Mounts and unmounts; in path order, what is mounted. As in Sequencer.
+  void AddMount(Mount mount, Sequencer::MountCallback done) {
+    sequencer_->AddMount(std::move(mount), std::move(done));
+  }
+  void RemoveMount(const Path& at, Sequencer::MountCallback done) {
+    sequencer_->RemoveMount(at, std::move(done));
+  }
+  std::vector<std::shared_ptr<MountedBackend>> Mounts() const {
+    return sequencer_->mounts();
+  }
+  // Runs `task` on the sequencer's thread, between two batches. UNAVAILABLE /
+  // SHUTTING_DOWN once stopped.
+  absl::Status AtBoundary(absl::AnyInvocable<void()> task) {
+    return sequencer_->AtBoundary(std::move(task));
+  }
+
   // Sessions, their callbacks and presence.
   SessionTable& sessions() { return *sessions_; }
 
@@ -156,8 +173,8 @@ class Controller {
   absl::Status Compact(Revision through);
 
   // Time has passed: deadlines of interceptions, minimum intervals, grace times
-  // of sessions, ends of leases, the age of the history. Call it about every
-  // 50 ms, from one thread.
+  // of sessions, ends of leases, flushes of caches, the age of the history. Call
+  // it about every 50 ms, from one thread.
   void Tick(absl::Time now);
 
   // OK, or why no writes are taken (for health).

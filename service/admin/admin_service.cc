@@ -65,6 +65,13 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
   response->set_subscriptions(static_cast<int64_t>(status.subscriptions));
   response->set_unacknowledged(static_cast<int64_t>(status.unacknowledged));
   EncodeRequestIds(status.requests, response->mutable_request_ids());
+  for (const v1::MountInfo& mount : parts_.mounts->List()) {
+    if (mount.state() == v1::MOUNT_STATE_UP) continue;
+    v1::MountProblem& problem = *response->add_mount_problems();
+    *problem.mutable_path() = mount.spec().path();
+    problem.set_state(mount.state());
+    *problem.mutable_problems() = mount.problems();
+  }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;

@@ -7,6 +7,7 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/admin_service.grpc.pb.h"
 #include "service/admin/restore_stream.h"
+#include "service/mounts/mount_operations.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
 
@@ -21,6 +22,7 @@ struct AdminServiceParts {
   WorkThread* worker = nullptr;
   // What waits for many of them: a restore.
   WorkThread* restorer = nullptr;
+  MountOperations* mounts = nullptr;
 };
 
 // restate.v1.AdminService: what operators ask for.
@@ -40,6 +42,20 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerReadReactor<v1::RestoreRequest>* Restore(
       grpc::CallbackServerContext* context,
       v1::RestoreResponse* response) override;
+  // mount_calls.cc
+  grpc::ServerUnaryReactor* ListMounts(
+      grpc::CallbackServerContext* context,
+      const v1::ListMountsRequest* request,
+      v1::ListMountsResponse* response) override;
+  grpc::ServerUnaryReactor* Mount(grpc::CallbackServerContext* context,
+                                  const v1::MountRequest* request,
+                                  v1::MountResponse* response) override;
+  grpc::ServerUnaryReactor* Unmount(grpc::CallbackServerContext* context,
+                                    const v1::UnmountRequest* request,
+                                    v1::UnmountResponse* response) override;
+  grpc::ServerUnaryReactor* Flush(grpc::CallbackServerContext* context,
+                                  const v1::FlushRequest* request,
+                                  v1::FlushResponse* response) override;
 
  private:
   const AdminServiceParts parts_;

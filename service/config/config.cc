@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,16 +19,6 @@ constexpr std::array<const char*, 6> kLogLevels = {"trace", "debug", "info",
                                                    "warn",  "error", "off"};
 
 }  // namespace
-
-std::string_view BackendKindName(BackendKind kind) {
-  switch (kind) {
-    case BackendKind::kMemory:
-      return "memory";
-    case BackendKind::kRocksDb:
-      return "rocksdb";
-  }
-  return "";
-}
 
 absl::Status CheckListenAddress(std::string_view listen) {
   const size_t colon = listen.rfind(':');
@@ -65,14 +57,17 @@ absl::Status CheckLogLevel(std::string_view level) {
 absl::StatusOr<Config> Complete(Config config) {
   if (config.mounts.empty()) {
     if (config.data_dir.empty()) {
-      config.mounts.push_back({Path(), BackendKind::kMemory});
+      config.mounts.push_back(MountConfig());
     } else {
-      config.mounts.push_back({Path(), BackendKind::kRocksDb});
-      config.mounts.push_back({Path().Child("tmp"), BackendKind::kMemory});
+      config.mounts.push_back({.backend = BackendKind::kRocksDb});
+      config.mounts.push_back({.at = Path().Child("tmp")});
     }
   }
   std::set<Path> places;
-  for (const MountConfig& mount : config.mounts) {
+  std::map<std::string, Path> directories;
+  for (MountConfig& mount : config.mounts) {
+    if (absl::Status status = CheckMount(mount); !status.ok()) return status;
+    mount = Normalized(std::move(mount));
     if (!places.insert(mount.at).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("two mounts are at ", mount.at.ToText()));
@@ -82,6 +77,14 @@ absl::StatusOr<Config> Complete(Config config) {
           "the rocksdb mount at ", mount.at.ToText(),
           " needs a data directory: give --data-dir DIR, or data_dir in the "
           "configuration file"));
+    }
+    if (mount.backend != BackendKind::kFilesystem) continue;
+    const auto [other, fresh] =
+        directories.emplace(mount.directory, mount.at);
+    if (!fresh) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the filesystem mounts at ", other->second.ToText(), " and ",
+          mount.at.ToText(), " are in one directory, ", mount.directory));
     }
   }
   if (!places.contains(Path())) {

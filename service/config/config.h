@@ -9,22 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "engine/path/path.h"
 #include "service/adapters/limits.h"
+#include "service/config/mount_config.h"
 
 namespace restate {
-
-// Which kind of store keeps what is below a mount point.
-enum class BackendKind { kMemory, kRocksDb };
-
-// "memory", "rocksdb".
-std::string_view BackendKindName(BackendKind kind);
-
-// One mount.
-struct MountConfig {
-  Path at;
-  BackendKind backend = BackendKind::kMemory;
-};
 
 // How much is too much. Each has a clear error when it is passed.
 struct LimitsConfig {
@@ -83,9 +71,10 @@ absl::Status CheckLogLevel(std::string_view level);
 //
 // Default mounts: with a data directory RocksDB at / and memory at /tmp,
 // without one memory at /. INVALID_ARGUMENT if a RocksDB mount has no data
-// directory, nothing is mounted at /, two mounts are at one path, / or a path below
-// another export is exported, or a leaf may be more than a quarter of a message:
-// it must fit with its frame, as base64, into every answer and event.
+// directory, nothing is mounted at /, two mounts are at one path or in one
+// directory, / or a path below another export is exported, or a leaf may be more
+// than a quarter of a message: it must fit with its frame, as base64, into every
+// answer and event. Errors of CheckMount.
 absl::StatusOr<Config> Complete(Config config);
 
 }  // namespace restate

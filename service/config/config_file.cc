@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "engine/error/absl_view.h"
 
 namespace restate {
 namespace {
@@ -114,61 +115,99 @@ class Reader {
     };
   }
 
-  static ReadValue Time(absl::Duration* to) {
-    return [to](const YAML::Node& node) -> absl::Status {
+  static ReadValue Time(absl::Duration* to,
+                        absl::Duration least = absl::Seconds(1),
+                        absl::Duration most = absl::Hours(24 * 3650)) {
+    return [=](const YAML::Node& node) -> absl::Status {
       absl::Duration time;
       if (!node.IsScalar() || !absl::ParseDuration(node.Scalar(), &time) ||
-          time < absl::Seconds(1) || time > absl::Hours(24 * 3650)) {
+          time < least || time > most) {
         return absl::InvalidArgumentError(absl::StrCat(
             node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
-            "must be a time such as 90s, 30m or 24h, from 1s to 87600h"));
+            "must be a time such as 90s, 30m or 24h, from ",
+            absl::FormatDuration(least), " to ", Hours(most)));
       }
       *to = time;
       return absl::OkStatus();
     };
   }
 
+  // "87600h", and not "87600h0m0s".
+  static std::string Hours(absl::Duration time) {
+    return absl::StrCat(absl::ToInt64Hours(time), "h");
+  }
+
+  static ReadValue Flag(bool* to) {
+    return [to](const YAML::Node& node) -> absl::Status {
+      const std::string text = node.IsScalar() ? node.Scalar() : "";
+      if (text != "true" && text != "false") {
+        return absl::InvalidArgumentError("must be true or false");
+      }
+      *to = text == "true";
+      return absl::OkStatus();
+    };
+  }
+
+  static ReadValue PathText(Path* to) {
+    return [to](const YAML::Node& node) -> absl::Status {
+      if (!node.IsScalar()) {
+        return absl::InvalidArgumentError("must be a path such as /tmp");
+      }
+      absl::StatusOr<Path> path = Path::Parse(node.Scalar());
+      if (!path.ok()) return path.status();
+      *to = *std::move(path);
+      return absl::OkStatus();
+    };
+  }
+
+  static ReadValue Backend(BackendKind* to) {
+    return [to](const YAML::Node& node) -> absl::Status {
+      const std::string name = node.IsScalar() ? node.Scalar() : "";
+      const std::optional<BackendKind> kind = BackendKindNamed(name);
+      if (!kind.has_value()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("\"", name,
+                         "\" is not a backend: use rocksdb, memory, "
+                         "filesystem or remote"));
+      }
+      *to = *kind;
+      return absl::OkStatus();
+    };
+  }
+
+  ReadValue Cache(std::optional<CachePolicy>* to) {
+    return [this, to](const YAML::Node& node) -> absl::Status {
+      CachePolicy& cache = to->emplace();
+      return ReadMap(
+          node, "cache",
+          {{"flush_interval",
+            Time(&cache.flush_interval, absl::ZeroDuration(),
+                 absl::Hours(24))},
+           {"flush_on_read", Flag(&cache.flush_on_read)},
+           {"flush_on_write", Flag(&cache.flush_on_write)},
+           {"flush_on_delete", Flag(&cache.flush_on_delete)}});
+    };
+  }
+
   absl::Status Mounts(const YAML::Node& node) {
     if (!node.IsSequence()) {
       return absl::InvalidArgumentError(
-          "must be a list of {path: PATH, backend: rocksdb or memory}");
+          "must be a list of {path: PATH, backend: rocksdb, memory, "
+          "filesystem or remote}");
     }
     config_->mounts.clear();
+    std::map<Path, int> lines;
     for (const YAML::Node& item : node) {
       MountConfig mount;
-      bool has_path = false;
-      bool has_backend = false;
-      absl::Status status = ReadMap(
-          item, "a mount",
-          {{"path",
-            [&](const YAML::Node& value) -> absl::Status {
-              if (!value.IsScalar()) {
-                return absl::InvalidArgumentError("must be a path such as /tmp");
-              }
-              absl::StatusOr<Path> path = Path::Parse(value.Scalar());
-              if (!path.ok()) return path.status();
-              mount.at = *std::move(path);
-              has_path = true;
-              return absl::OkStatus();
-            }},
-           {"backend", [&](const YAML::Node& value) -> absl::Status {
-              const std::string kind = value.IsScalar() ? value.Scalar() : "";
-              if (kind == BackendKindName(BackendKind::kMemory)) {
-                mount.backend = BackendKind::kMemory;
-              } else if (kind == BackendKindName(BackendKind::kRocksDb)) {
-                mount.backend = BackendKind::kRocksDb;
-              } else {
-                return absl::InvalidArgumentError(
-                    absl::StrCat("\"", kind,
-                                 "\" is not a backend: use rocksdb or memory"));
-              }
-              has_backend = true;
-              return absl::OkStatus();
-            }}});
-      if (!status.ok()) return status;
-      if (!has_path || !has_backend) {
-        return Error(item, absl::StrCat("a mount needs a ",
-                                        has_path ? "backend" : "path"));
+      if (absl::Status status = ReadMount(item, &mount); !status.ok()) {
+        return status;
+      }
+      const auto [first, fresh] =
+          lines.emplace(mount.at, item.Mark().line + 1);
+      if (!fresh) {
+        return Error(item, absl::StrCat("a mount at ", mount.at.ToText(),
+                                        " was already given on line ",
+                                        first->second));
       }
       config_->mounts.push_back(std::move(mount));
     }
@@ -199,6 +238,43 @@ class Reader {
       config_->exports.push_back(*std::move(path));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadMount(const YAML::Node& item, MountConfig* mount) {
+    absl::Status status = ReadMap(
+        item, "a mount",
+        {{"path", PathText(&mount->at)},
+         {"backend", Backend(&mount->backend)},
+         {"directory", Text(&mount->directory, CheckNotEmpty)},
+         {"serializer", Text(&mount->serializer, CheckNotEmpty)},
+         {"read_only", Flag(&mount->read_only)},
+         {"address", Text(&mount->address, CheckNotEmpty)},
+         {"export", PathText(&mount->export_path)},
+         {"deadline",
+          Time(&mount->deadline, absl::Milliseconds(1), absl::Hours(1))},
+         {"cache", Cache(&mount->cache)}});
+    if (!status.ok()) return status;
+    for (const char* needed : {"path", "backend"}) {
+      if (!item[needed].IsDefined()) {
+        return Error(item, absl::StrCat("a mount needs a ", needed));
+      }
+    }
+    const std::map<std::string, BackendKind> only_of = {
+        {"directory", BackendKind::kFilesystem},
+        {"serializer", BackendKind::kFilesystem},
+        {"read_only", BackendKind::kFilesystem},
+        {"address", BackendKind::kRemote},
+        {"export", BackendKind::kRemote},
+        {"deadline", BackendKind::kRemote}};
+    for (const auto& [key, backend] : only_of) {
+      if (backend != mount->backend && item[key].IsDefined()) {
+        return Error(
+            item, absl::StrCat(key, " is only for ",
+                               AbslView(BackendKindName(backend)), " mounts"));
+      }
+    }
+    status = CheckMount(*mount);
+    return status.ok() ? status : Error(item, std::string(status.message()));
   }
 
   absl::Status Limits(const YAML::Node& node) {

@@ -16,6 +16,10 @@ namespace restate {
 //   mounts:
 //     - {path: /, backend: rocksdb}
 //     - {path: /tmp, backend: memory}
+//     - path: /etc
+//       backend: filesystem
+//       directory: /etc/app
+//       cache: {flush_interval: 5s}
 //   limits:
 //     leaf_bytes: 1048576
 //

@@ -106,7 +106,8 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "session_subscriptions, sessions");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
-            "backend, path");
+            "address, backend, cache, deadline, directory, export, path, "
+            "read_only, serializer");
   EXPECT_EQ(ErrorOf("listen: a:1\n\nlisten: b:2\n"),
             "restate.yaml:3: key \"listen\" was already given on line 1");
 }
@@ -145,14 +146,40 @@ TEST(ConfigFile, RefusesBadValues) {
 TEST(ConfigFile, RefusesBadMounts) {
   EXPECT_EQ(ErrorOf("mounts: /\n"),
             "restate.yaml:1: mounts: must be a list of {path: PATH, backend: "
-            "rocksdb or memory}");
+            "rocksdb, memory, filesystem or remote}");
   EXPECT_EQ(ErrorOf("mounts:\n- path: /\n  backend: disk\n"),
-            "restate.yaml:3: backend: \"disk\" is not a backend: use rocksdb "
-            "or memory");
+            "restate.yaml:3: backend: \"disk\" is not a backend: use "
+            "rocksdb, memory, filesystem or remote");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /}\n"),
             "restate.yaml:2: a mount needs a backend");
   EXPECT_EQ(ErrorOf("mounts:\n- {backend: memory}\n"),
             "restate.yaml:2: a mount needs a path");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory}\n"
+                    "- {path: /a, backend: memory}\n"
+                    "- {path: a/, backend: rocksdb}\n"),
+            "restate.yaml:4: a mount at /a was already given on line 3");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, directory: /d}\n"),
+            "restate.yaml:2: directory is only for filesystem mounts");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /a, backend: filesystem}\n"),
+            "restate.yaml:2: the filesystem mount at /a needs a directory");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /a, backend: filesystem, "
+                    "directory: d}\n"),
+            "restate.yaml:2: the filesystem mount at /a needs an absolute "
+            "directory, not \"d\"");
+  EXPECT_EQ(ErrorOf("mounts:\n- path: /a\n  backend: filesystem\n"
+                    "  directory: /d\n  serializer: xml\n"),
+            "restate.yaml:2: the filesystem mount at /a has the serializer "
+            "\"xml\": use json, yaml or textproto");
+  EXPECT_EQ(ErrorOf("mounts:\n- {path: /a, backend: remote}\n"),
+            "restate.yaml:2: the remote mount at /a needs the address of its "
+            "store, such as store.example.com:7500");
+  EXPECT_EQ(ErrorOf("mounts:\n- path: /a\n  backend: memory\n"
+                    "  cache:\n    flush_interval: soon\n"),
+            "restate.yaml:5: flush_interval: \"soon\" must be a time such as "
+            "90s, 30m or 24h, from 0 to 24h");
+  EXPECT_EQ(ErrorOf("mounts:\n- path: /a\n  backend: memory\n"
+                    "  cache: {flush_on_read: 1}\n"),
+            "restate.yaml:4: flush_on_read: must be true or false");
   // The rest of the message is the path's own.
   EXPECT_TRUE(ErrorOf("mounts:\n- {path: /a/*, backend: memory}\n")
                   .starts_with("restate.yaml:2: path: "));
@@ -184,6 +211,54 @@ TEST(ConfigFile, RefusesBadExports) {
   config.exports = {Path()};
   EXPECT_EQ(Complete(config).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ConfigFile, ReadsEverySettingOfMounts) {
+  Config config;
+  ASSERT_TRUE(ReadConfigText(R"(
+mounts:
+  - {path: /, backend: memory, cache: {}}
+  - path: /etc
+    backend: filesystem
+    directory: /srv/./etc/
+    serializer: yaml
+    read_only: true
+    cache:
+      flush_interval: 250ms
+      flush_on_read: true
+      flush_on_write: false
+      flush_on_delete: false
+  - path: /far
+    backend: remote
+    address: store:7500
+    export: /shared
+    deadline: 500ms
+)",
+                             "restate.yaml", &config)
+                  .ok());
+  absl::StatusOr<Config> complete = Complete(config);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  const std::vector<MountConfig>& mounts = complete->mounts;
+  ASSERT_EQ(mounts.size(), 3u);
+  EXPECT_EQ(mounts[0].cache, CachePolicy());
+  EXPECT_EQ(mounts[1].backend, BackendKind::kFilesystem);
+  EXPECT_EQ(mounts[1].directory, "/srv/etc");
+  EXPECT_EQ(mounts[1].serializer, "yaml");
+  EXPECT_TRUE(mounts[1].read_only);
+  EXPECT_EQ(mounts[1].cache,
+            (CachePolicy{absl::Milliseconds(250), true, false, false}));
+  EXPECT_EQ(mounts[2].backend, BackendKind::kRemote);
+  EXPECT_EQ(mounts[2].address, "store:7500");
+  EXPECT_EQ(mounts[2].export_path.ToText(), "/shared");
+  EXPECT_EQ(mounts[2].deadline, absl::Milliseconds(500));
+
+  MountConfig again = mounts[1];
+  again.at = Path().Child("again");
+  again.directory = "/srv/etc//.";
+  complete->mounts.push_back(again);
+  EXPECT_EQ(Complete(*complete).status().message(),
+            "the filesystem mounts at /etc and /again are in one directory, "
+            "/srv/etc");
 }
 
 TEST(ConfigFile, TellsWhereYamlIsBroken) {

@@ -1,12 +1,22 @@
 #include "service/server/engine_builder.h"
 
+#include <spdlog/spdlog.h>
+
 #include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/backend/memory/memory_backend.h"
+#include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
+#include "engine/commit/mount_records.h"
+#include "engine/error/error.h"
+#include "restate/v1/mount.pb.h"
+#include "service/mounts/mount_adapter.h"
 
 namespace restate {
 namespace {
@@ -28,10 +38,67 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   return RocksDbStore::Open(options);
 }
 
+// The mounts that the configuration names.
+absl::Status OpenConfigured(const Config& config, Revision last_revision,
+                            MountFactory* factory,
+                            std::vector<Mount>* mounts) {
+  for (const MountConfig& mount : config.mounts) {
+    absl::StatusOr<Mount> opened = factory->Open(mount, last_revision);
+    if (!opened.ok()) {
+      return Annotate(opened.status(),
+                      absl::StrCat("the mount at ", mount.at.ToText(),
+                                   " cannot be opened: "));
+    }
+    mounts->push_back(*std::move(opened));
+  }
+  return absl::OkStatus();
+}
+
+// Those that were mounted by calls, where the configuration has none.
+absl::Status OpenRecorded(const RocksDbStore& store, Revision last_revision,
+                          MountFactory* factory, std::vector<Mount>* mounts) {
+  std::set<Path> taken;
+  for (const Mount& mount : *mounts) taken.insert(mount.at);
+  const std::string_view prefix = mount_records::kDefinitionPrefix;
+  for (const auto& [key, definition] : store.state().records) {
+    if (!key.starts_with(prefix)) continue;
+    v1::MountSpec spec;
+    absl::StatusOr<MountConfig> mount = absl::DataLossError("not a message");
+    if (spec.ParseFromString(definition)) mount = DecodeMountSpec(spec);
+    if (!mount.ok()) {
+      return MakeError(
+          Reason::kCorrupt,
+          absl::StrCat("the record of a mount in the data directory cannot be "
+                       "read (",
+                       std::string(mount.status().message()),
+                       "): a newer server may have written it, or it is "
+                       "damaged; start that server, or restore a backup"));
+    }
+    if (taken.contains(mount->at)) {
+      spdlog::info(
+          "the configuration's mount at {} stands before the one that was "
+          "mounted there by a call",
+          mount->at.ToText());
+      continue;
+    }
+    absl::StatusOr<Mount> opened = factory->Open(*mount, last_revision);
+    if (!opened.ok() && mount->backend == BackendKind::kRocksDb) {
+      return opened.status();
+    }
+    if (!opened.ok()) {
+      spdlog::error("the mount at {} is down: {}", mount->at.ToText(),
+                    std::string(opened.status().message()));
+      opened = factory->MakeDown(*mount, opened.status());
+    }
+    opened->definition = definition;
+    mounts->push_back(*std::move(opened));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
-                                                        const Clock* clock) {
+absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
   ControllerOptions options;
   options.clock = clock;
   options.exports = config.exports;
@@ -57,22 +124,26 @@ absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
     if (!opened.ok()) return opened.status();
     store = *std::move(opened);
   }
-  for (const MountConfig& mount : config.mounts) {
-    switch (mount.backend) {
-      case BackendKind::kMemory:
-        options.mounts.push_back({mount.at, std::make_unique<MemoryBackend>()});
-        break;
-      case BackendKind::kRocksDb: {
-        absl::StatusOr<std::unique_ptr<Backend>> backend =
-            store->OpenMount(mount.at);
-        if (!backend.ok()) return backend.status();
-        options.mounts.push_back({mount.at, *std::move(backend)});
-        break;
-      }
-    }
+  MountFactory::Options factory;
+  factory.store = store.get();
+  factory.writer = store != nullptr ? store->state().epoch : NewEpoch();
+  factory.write_limits = config.limits.request.write;
+  const Revision last_revision = store != nullptr ? store->state().reserved : 0;
+  Engine engine;
+  engine.mounts = std::make_unique<MountFactory>(std::move(factory));
+  absl::Status status = OpenConfigured(config, last_revision,
+                                       engine.mounts.get(), &options.mounts);
+  if (status.ok() && store != nullptr) {
+    status = OpenRecorded(*store, last_revision, engine.mounts.get(),
+                          &options.mounts);
   }
+  if (!status.ok()) return status;
   options.commit_store = std::move(store);
-  return Controller::Start(std::move(options));
+  absl::StatusOr<std::unique_ptr<Controller>> controller =
+      Controller::Start(std::move(options));
+  if (!controller.ok()) return controller.status();
+  engine.controller = *std::move(controller);
+  return engine;
 }
 
 }  // namespace restate

@@ -7,17 +7,26 @@
 #include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
 #include "service/config/config.h"
+#include "service/mounts/mount_factory.h"
 
 namespace restate {
 
-// Opens the stores that the configuration names and starts the engine on them.
+// The engine, and what opens more mounts for it.
+struct Engine {
+  std::unique_ptr<Controller> controller;
+  std::unique_ptr<MountFactory> mounts;
+};
+
+// Opens the stores that the configuration names, and those that were mounted
+// while the server ran and not unmounted, and starts the engine on them. One of
+// the latter that cannot be opened is mounted all the same, and is down.
 // The data directory is made if it is not there; RocksDB lives in its
 // subdirectory "rocksdb". `config` is complete (see Complete); `clock` outlives
 // the controller.
 //   FAILED_PRECONDITION: the data directory cannot be made.
-//   Errors of RocksDbStore::Open and Controller::Start.
-absl::StatusOr<std::unique_ptr<Controller>> StartEngine(const Config& config,
-                                                        const Clock* clock);
+//   DATA_LOSS / CORRUPT: the record of a mount cannot be read.
+//   Errors of RocksDbStore::Open, MountFactory::Open and Controller::Start.
+absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock);
 
 }  // namespace restate
 

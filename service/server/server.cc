@@ -12,7 +12,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
-#include "service/server/engine_builder.h"
 
 namespace restate {
 namespace {
@@ -38,24 +37,28 @@ int GrpcBytes(size_t bytes) { return static_cast<int>(bytes); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
                                                       const Clock* clock) {
-  absl::StatusOr<std::unique_ptr<Controller>> controller =
-      StartEngine(config, clock);
-  if (!controller.ok()) return controller.status();
+  absl::StatusOr<Engine> engine = StartEngine(config, clock);
+  if (!engine.ok()) return engine.status();
   std::unique_ptr<Server> server(
-      new Server(config, clock, *std::move(controller)));
+      new Server(config, clock, *std::move(engine)));
   absl::Status status = server->Listen(config);
   if (!status.ok()) return status;
   return server;
 }
 
-Server::Server(const Config& config, const Clock* clock,
-               std::unique_ptr<Controller> controller)
+Server::Server(const Config& config, const Clock* clock, Engine engine)
     : clock_(clock),
-      controller_(std::move(controller)),
+      mount_factory_(std::move(engine.mounts)),
+      controller_(std::move(engine.controller)),
       read_thread_("restate-read"),
       subscribe_thread_("restate-subscr"),
       restore_thread_("restate-restore"),
+      mount_thread_("restate-mount"),
       pump_threads_("restate-pump"),
+      mount_operations_({.controller = controller_.get(),
+                         .factory = mount_factory_.get(),
+                         .worker = &mount_thread_},
+                        config.mounts),
       state_service_({.controller = controller_.get(),
                       .clock = clock,
                       .limits = config.limits.request,
@@ -72,10 +75,12 @@ Server::Server(const Config& config, const Clock* clock,
                       .clock = clock,
                       .open_streams = &open_streams_,
                       .worker = &subscribe_thread_,
-                      .restorer = &restore_thread_}),
+                      .restorer = &restore_thread_,
+                      .mounts = &mount_operations_}),
       export_service_({.controller = controller_.get(),
                        .limits = config.limits.request,
-                       .exports = config.exports}) {}
+                       .exports = config.exports}),
+      mount_log_(&mount_operations_) {}
 
 Server::~Server() {
   const absl::Status status = Stop();
@@ -132,6 +137,7 @@ absl::Status Server::Listen(const Config& config) {
 void Server::Tick() {
   open_streams_.CheckTime(clock_->Now());
   state_service_.pinned_states()->DropExpired();
+  mount_log_.Look();
   const absl::Status health = controller_->Health();
   // A store that is to be opened again waits for all who look at it.
   if (!health.ok()) state_service_.pinned_states()->DropAll();

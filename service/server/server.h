@@ -14,6 +14,10 @@
 #include "service/config/config.h"
 #include "service/events/event_service.h"
 #include "service/exports/export_service.h"
+#include "service/mounts/mount_factory.h"
+#include "service/mounts/mount_log.h"
+#include "service/mounts/mount_operations.h"
+#include "service/server/engine_builder.h"
 #include "service/server/ticker.h"
 #include "service/state/state_service.h"
 #include "service/streams/open_streams.h"
@@ -48,8 +52,7 @@ class Server {
   absl::Status Stop();
 
  private:
-  Server(const Config& config, const Clock* clock,
-         std::unique_ptr<Controller> controller);
+  Server(const Config& config, const Clock* clock, Engine engine);
 
   absl::Status Listen(const Config& config);
   // Once a second.
@@ -58,12 +61,15 @@ class Server {
 
   const Clock* const clock_;
   // In the order in which they need each other; destroyed the other way round.
+  const std::unique_ptr<MountFactory> mount_factory_;
   const std::unique_ptr<Controller> controller_;
   OpenStreams open_streams_;
   WorkThread read_thread_;
   WorkThread subscribe_thread_;
   WorkThread restore_thread_;
+  WorkThread mount_thread_;
   WorkThreads pump_threads_;
+  MountOperations mount_operations_;
   StateService state_service_;
   EventService event_service_;
   AdminService admin_service_;
@@ -76,6 +82,7 @@ class Server {
   std::string address_;
   // Used by the ticker alone.
   bool healthy_ = true;
+  MountLog mount_log_;
   bool stopped_ = false;
 };
 

@@ -12,6 +12,16 @@ See README.md.
 from restate_client.async_controller import ControllerAsync
 from restate_client.errors import RestateError
 from restate_client.events import Gap, Kind, Origin, Reset, StateEvent
+from restate_client.mounts import (
+    CachingBackend,
+    FileSystemBackend,
+    InMemoryBackend,
+    MountInfo,
+    MountState,
+    RemoteBackend,
+    RocksDbBackend,
+    Serializer,
+)
 from restate_client.options import EventValues, Mode, Overflow, Scope, View
 from restate_client.paths import ROOT_PATH, escape, unescape
 from restate_client.requests import (
@@ -34,21 +44,29 @@ from restate_client.values import ABSENT
 
 __all__ = [
     "ABSENT",
+    "CachingBackend",
     "Child",
     "CommitResult",
     "ControllerAsync",
     "ControllerSync",
     "EventValues",
+    "FileSystemBackend",
     "Gap",
+    "InMemoryBackend",
     "Kind",
     "Mode",
+    "MountInfo",
+    "MountState",
     "OperationResult",
     "Origin",
     "Overflow",
     "ROOT_PATH",
+    "RemoteBackend",
     "Reset",
     "RestateError",
+    "RocksDbBackend",
     "Scope",
+    "Serializer",
     "Snapshot",
     "StateEvent",
     "View",

@@ -10,11 +10,20 @@ from typing import Any, Optional, Union, Unpack
 
 import grpc
 
-from restate_client import channels, paths, requests, results, retry, values
+from restate_client import (
+    channels,
+    mounts,
+    paths,
+    requests,
+    results,
+    retry,
+    values,
+)
 from restate_client.async_calls import AsyncCalls
 from restate_client.async_session import AsyncSession
 from restate_client.backend import Backend
 from restate_client.errors import RestateError
+from restate_client.mounts import Backends, MountInfo
 from restate_client.options import (
     SetOptions,
     SubscribeOptions,
@@ -26,6 +35,7 @@ from restate_client.results import Child, CommitResult, Snapshot, WriteResult
 from restate_client.session_state import Callback
 from restate_client.values import ABSENT
 from restate_client.wire import state_service_pb2 as pb
+from restate_client.wire.admin_service_pb2_grpc import AdminServiceStub
 from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 from restate_client.wire.state_service_pb2_grpc import StateServiceStub
 
@@ -36,6 +46,7 @@ class _Server:
 
     channel: grpc.aio.Channel
     state: StateServiceStub
+    admin: AdminServiceStub
     session: AsyncSession
 
 
@@ -109,7 +120,12 @@ class ControllerAsync:
             self,
             self._on_session_lost,
         )
-        return _Server(channel, StateServiceStub(channel), session)
+        return _Server(
+            channel,
+            StateServiceStub(channel),
+            AdminServiceStub(channel),
+            session,
+        )
 
     # Reading.
 
@@ -316,6 +332,44 @@ class ControllerAsync:
         request = requests.get_state("/", View.OWN_VALUE)
         response = await self._calls.call(self._server.state.GetState, request)
         await self._server.session.wait_told(response.revision, response.epoch)
+
+    # Mounts.
+
+    async def mount(self, path: PathLike, backend: Backends) -> MountInfo:
+        """Mounts a backend, and returns what is mounted.
+
+        With a data directory it comes back at every start of the server, until
+        it is unmounted. ALREADY_EXISTS if something is mounted there.
+        """
+        response = await self._calls.call(
+            self._server.admin.Mount, mounts.mount(path, backend), retry.never
+        )
+        return mounts.info(response.mount)
+
+    async def unmount(self, path: PathLike) -> None:
+        """Flushes a mount and takes it away; what it hid reappears.
+
+        NOT_FOUND if there is none; FAILED_PRECONDITION if the server's
+        configuration names it; UNAVAILABLE if it cannot be flushed: it stays.
+        """
+        await self._calls.call(
+            self._server.admin.Unmount, mounts.unmount(path), retry.never
+        )
+
+    async def list_mounts(self) -> list[MountInfo]:
+        """Returns what is mounted, and how it is, in path order."""
+        response = await self._calls.call(
+            self._server.admin.ListMounts, mounts.list_mounts()
+        )
+        return [mounts.info(mount) for mount in response.mounts]
+
+    async def flush(self, path: PathLike = "/") -> int:
+        """Brings what is written at the path and below to the backends.
+
+        Returns a revision up to which everything is there.
+        """
+        response = await self._calls.call(self._server.admin.Flush, mounts.flush(path))
+        return response.revision
 
     # Steps.
 

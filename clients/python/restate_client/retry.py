@@ -41,6 +41,11 @@ def may_repeat_write(error: RestateError) -> bool:
     return may_repeat(error) and error.reason in _REFUSED
 
 
+def never(error: RestateError) -> bool:
+    """Of calls that the caller repeats, who has to look first."""
+    return False
+
+
 def is_passing(error: RestateError) -> bool:
     """Whether a session's call failed because the session was away."""
     return error.code in _AWAY or error.reason == "SESSION_LOST"

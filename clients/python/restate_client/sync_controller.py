@@ -8,9 +8,18 @@ from typing import Any, Optional, Union, Unpack
 
 import grpc
 
-from restate_client import channels, paths, requests, results, retry, values
+from restate_client import (
+    channels,
+    mounts,
+    paths,
+    requests,
+    results,
+    retry,
+    values,
+)
 from restate_client.backend import Backend
 from restate_client.errors import RestateError
+from restate_client.mounts import Backends, MountInfo
 from restate_client.options import (
     SetOptions,
     SubscribeOptions,
@@ -24,6 +33,7 @@ from restate_client.sync_calls import SyncCalls
 from restate_client.sync_session import SyncSession
 from restate_client.values import ABSENT
 from restate_client.wire import state_service_pb2 as pb
+from restate_client.wire.admin_service_pb2_grpc import AdminServiceStub
 from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 from restate_client.wire.state_service_pb2_grpc import StateServiceStub
 
@@ -67,6 +77,7 @@ class ControllerSync:
         self._calls = SyncCalls(timeout)
         self._state = StateServiceStub(self._channel)
         self._events = EventServiceStub(self._channel)
+        self._admin = AdminServiceStub(self._channel)
         self._session = SyncSession(
             self._events, self._calls, timeout, self, on_session_lost
         )
@@ -281,6 +292,44 @@ class ControllerSync:
         request = requests.get_state("/", View.OWN_VALUE)
         response = self._calls.call(self._state.GetState, request)
         self._session.wait_told(response.revision, response.epoch)
+
+    # Mounts.
+
+    def mount(self, path: PathLike, backend: Backends) -> MountInfo:
+        """Mounts a backend, and returns what is mounted.
+
+        With a data directory it comes back at every start of the server, until
+        it is unmounted. ALREADY_EXISTS if something is mounted there.
+        """
+        response = self._calls.call(
+            self._admin.Mount, mounts.mount(path, backend), retry.never
+        )
+        return mounts.info(response.mount)
+
+    def unmount(self, path: PathLike) -> None:
+        """Flushes a mount and takes it away; what it hid reappears.
+
+        NOT_FOUND if there is none; FAILED_PRECONDITION if the server's
+        configuration names it; UNAVAILABLE if it cannot be flushed: it stays.
+        """
+        self._calls.call(
+            self._admin.Unmount, mounts.unmount(path), retry.never
+        )
+
+    def list_mounts(self) -> list[MountInfo]:
+        """Returns what is mounted, and how it is, in path order."""
+        response = self._calls.call(
+            self._admin.ListMounts, mounts.list_mounts()
+        )
+        return [mounts.info(mount) for mount in response.mounts]
+
+    def flush(self, path: PathLike = "/") -> int:
+        """Brings what is written at the path and below to the backends.
+
+        Returns a revision up to which everything is there.
+        """
+        response = self._calls.call(self._admin.Flush, mounts.flush(path))
+        return response.revision
 
     # Steps.
 

@@ -1,5 +1,6 @@
 """The examples print what their readers expect."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -14,9 +15,14 @@ DEADLINE = 60
 
 
 class ExamplesTest(ServerTest):
-    def check(self, name):
+    def check(self, name, *arguments):
         run = subprocess.run(
-            [sys.executable, EXAMPLES / f"{name}.py", self.server.address],
+            [
+                sys.executable,
+                EXAMPLES / f"{name}.py",
+                self.server.address,
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             timeout=DEADLINE,
@@ -43,6 +49,21 @@ class ExamplesTest(ServerTest):
 
     def test_pings(self):
         self.check("pings")
+
+    def check_with_directory(self, name):
+        with tempfile.TemporaryDirectory(
+            dir=os.environ.get("TEST_TMPDIR")
+        ) as directory:
+            self.check(name, directory)
+
+    def test_filesystem(self):
+        self.check_with_directory("filesystem")
+
+    def test_hybrid(self):
+        self.check_with_directory("hybrid")
+
+    def test_caching(self):
+        self.check_with_directory("caching")
 
     def test_async_support(self):
         self.check("async_support")

@@ -1,0 +1,81 @@
+#ifndef RESTATE_SERVICE_MOUNTS_MOUNT_OPERATIONS_H_
+#define RESTATE_SERVICE_MOUNTS_MOUNT_OPERATIONS_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/controller/controller.h"
+#include "engine/mount/mounted_backend.h"
+#include "engine/path/path.h"
+#include "restate/v1/mount.pb.h"
+#include "service/config/mount_config.h"
+#include "service/mounts/mount_factory.h"
+#include "service/streams/work_thread.h"
+
+namespace restate {
+
+// Mounts, unmounts and flushes while the server runs.
+//
+// Opening a backend and ending one may block, so both are done by a thread for
+// that; flushing is waited for without one. `done` is called exactly once, on
+// any thread, and must not block.
+//
+// Thread-safe.
+class MountOperations {
+ public:
+  // All outlives the calls.
+  struct Parts {
+    Controller* controller = nullptr;
+    MountFactory* factory = nullptr;
+    WorkThread* worker = nullptr;
+  };
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Revision>)>;
+
+  // `configured` are the mounts that the configuration names.
+  MountOperations(Parts parts, const std::vector<MountConfig>& configured);
+
+  // Opens a backend and mounts it; gives the revision of the commit. `mount` is
+  // normalized. Errors of MountFactory::Open and Sequencer::AddMount.
+  void Mount(const MountConfig& mount, Done done);
+
+  // Flushes, then unmounts: first while writes go on, for that may take long,
+  // then once more while none are taken. Errors of Sequencer::RemoveMount; the
+  // mount stays then.
+  void Unmount(const Path& at, Done done);
+
+  // Gives a revision up to which everything is in the backends of the mounts
+  // that serve the path or something below it.
+  void Flush(const Path& path, Done done);
+
+  // In path order.
+  std::vector<v1::MountInfo> List() const;
+  // What is mounted at a path, if anything is.
+  std::optional<v1::MountInfo> Find(const Path& at) const;
+
+ private:
+  using Mounted = std::shared_ptr<MountedBackend>;
+  using SharedDone = std::shared_ptr<Done>;
+
+  // On the worker.
+  absl::StatusOr<restate::Mount> Open(const MountConfig& mount);
+  // The steps of Unmount after the first flush.
+  void Leave(const Mounted& mounted, SharedDone done);
+  void Remove(const Mounted& mounted, SharedDone done);
+  // It is not unmounted after all.
+  void Stay(const Mounted& mounted, absl::Status why, SharedDone done);
+
+  Mounted MountedAt(const Path& at) const;
+  v1::MountInfo InfoOf(const MountedBackend& mounted) const;
+
+  const Parts parts_;
+  std::map<Path, v1::MountSpec> configured_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_SERVICE_MOUNTS_MOUNT_OPERATIONS_H_
