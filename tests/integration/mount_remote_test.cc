@@ -1,0 +1,95 @@
+// One server mounts what another exports, by a call.
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/support/client.h"
+#include "tests/support/error_info.h"
+#include "tests/support/mount_client.h"
+#include "tests/support/server_process.h"
+#include "tests/support/server_test.h"
+#include "tests/support/temp_dir.h"
+
+namespace restate::test {
+namespace {
+
+class MountRemoteTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    const std::string config = files_.path() + "/far.yaml";
+    std::ofstream(config) << "exports: [{path: /shared}]\n";
+    ServerProcess::Options options;
+    options.data_dir = files_.path() + "/data";
+    options.extra_args = {"--config", config};
+    auto far = ServerProcess::Start(options);
+    ASSERT_TRUE(far.ok()) << far.status();
+    far_ = *std::move(far);
+  }
+  MountClient Mounts() { return MountClient(client().channel()); }
+  std::string Spec() const {
+    return R"({"path": {"text": "/r"}, "remote": {"address": ")" +
+           far_->address() + R"(", "exportPath": {"text": "/shared"}}})";
+  }
+  ServerProcess& far() { return *far_; }
+
+ private:
+  TempDir files_;
+  std::unique_ptr<ServerProcess> far_;
+};
+
+TEST_F(MountRemoteTest, WhatIsWrittenHereIsThere) {
+  ASSERT_TRUE(Mounts().Mount(Spec()).ok());
+  client().Set("/r/users/1", R"({"name": "Alice"})");
+  ASSERT_TRUE(Mounts().Flush("/r").ok());
+  Client there(far().address());
+  EXPECT_EQ(there.Get("/shared"), R"({"users":{"1":{"name":"Alice"}}})");
+  const v1::MountInfo info = Mounts().At("/r");
+  EXPECT_EQ(info.kind(), "remote");
+  EXPECT_EQ(info.state(), v1::MOUNT_STATE_UP);
+  EXPECT_EQ(info.spec().remote().deadline().seconds(), 5);
+
+  // It comes back with the server, and after an unmount.
+  Restart();
+  EXPECT_EQ(client().Get("/"), R"({"r":{"users":{"1":{"name":"Alice"}}}})");
+  ASSERT_TRUE(Mounts().Unmount("/r").ok());
+  EXPECT_EQ(client().Get("/"), "{}");
+  ASSERT_TRUE(Mounts().Mount(Spec()).ok());
+  EXPECT_EQ(client().Get("/r/users/1/name"), R"("Alice")");
+}
+
+TEST_F(MountRemoteTest, AStoreThatIsGoneTakesOnlyItsMountWithIt) {
+  ASSERT_TRUE(Mounts().Mount(Spec()).ok());
+  client().Set("/r/x", "1");
+  ASSERT_TRUE(Mounts().Flush("/r").ok());
+  far().Kill();
+  const v1::MountInfo down =
+      Mounts().WaitFor("/r", [](const v1::MountInfo& mount) {
+        return mount.state() == v1::MOUNT_STATE_DOWN;
+      });
+  ASSERT_GE(down.problems_size(), 1);
+  const v1::GetStatusResponse status = Mounts().Status();
+  EXPECT_TRUE(status.taking_writes());
+  ASSERT_EQ(status.mount_problems_size(), 1);
+  EXPECT_EQ(status.mount_problems(0).path().text(), "/r");
+  EXPECT_EQ(status.mount_problems(0).state(), v1::MOUNT_STATE_DOWN);
+
+  v1::SetStateRequest write;
+  write.mutable_path()->set_text("/r/x");
+  write.mutable_value()->set_int_value(2);
+  EXPECT_EQ(CodeAndReason(client().SetState(write).status),
+            "UNAVAILABLE / MOUNT_UNAVAILABLE");
+  client().Set("/b", "1");
+  EXPECT_EQ(client().Get("/b"), "1");
+
+  // It does not keep the server from starting, nor from being unmounted.
+  Restart();
+  EXPECT_EQ(Mounts().At("/r").state(), v1::MOUNT_STATE_DOWN);
+  const auto unmounted = Mounts().Unmount("/r");
+  EXPECT_TRUE(unmounted.ok()) << FailureOf(unmounted.status);
+  EXPECT_EQ(client().Get("/"), R"({"b":1})");
+}
+
+}  // namespace
+}  // namespace restate::test
