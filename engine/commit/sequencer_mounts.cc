@@ -476,10 +476,12 @@ absl::Status Sequencer::StopMounts() {
     if (slot.mounted->applier() == nullptr) continue;
     absl::Status status =
         slot.mounted->applier()->Stop(Applier::Rest::kApply);
-    // The journal has what is kept apart.
-    if (!status.ok() && slot.mounted->custody() == Custody::kCached &&
-        slot.mounted->durable()) {
+    if (status.ok() || !slot.mounted->durable()) continue;
+    if (slot.mounted->custody() == Custody::kCached) {
       lost = Annotate(status, "not everything in a cache could be flushed: ");
+    } else if (options_.commit_store == nullptr) {
+      // Otherwise the journal has it.
+      lost = Annotate(status, "not everything could be applied: ");
     }
   }
   if (options_.commit_store == nullptr || recovering_) return lost;

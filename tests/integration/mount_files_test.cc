@@ -209,6 +209,23 @@ TEST_F(MountFilesTest, AMountThatCannotBeOpenedIsDownAndTheRestIsServed) {
   EXPECT_EQ(NewClient()->Get("/"), R"({"b":3,"f":{"x":1}})");
 }
 
+class MountFilesInMemoryTest : public MountFilesTest {
+ protected:
+  MountFilesInMemoryTest() : MountFilesTest(Storage::kMemory) {}
+};
+
+TEST_F(MountFilesInMemoryTest, AStopThatLosesWhatNoJournalHasSaysSo) {
+  MountFiles(Spec());
+  // A file where a directory has to be.
+  Type(directory() + "/x", "in the way");
+  client().Set("/f/x/y", "1");
+  EXPECT_EQ(Mounts().At("/f").pending_writes(), 1);
+  EXPECT_EQ(server().Terminate(), 1);
+  EXPECT_NE(server().Log().find("not everything could be applied"),
+            std::string::npos)
+      << server().Log();
+}
+
 // Writes counters and remembers what was answered. Thread-safe.
 class Writer {
  public:
