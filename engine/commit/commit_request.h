@@ -130,6 +130,9 @@ struct CommitRequest {
   // What it needs of slow mounts, once that has been read; and how often it was.
   std::shared_ptr<const RememberedReads> read_ahead;
   int read_attempts = 0;
+  // If not empty: the tracked run that writes, which is not run again because of
+  // this.
+  std::string run_id;
   // Answer before the fsync.
   bool relaxed = false;
   // If not empty, must be the server's epoch.

@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_COMMIT_EFFECT_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -50,6 +51,8 @@ struct SequencedCommit {
   absl::Time commit_time;
   CommitOrigin origin = CommitOrigin::kClient;
   std::vector<Effect> effects;
+  // CommitRequest::run_id. Not kept in the history.
+  std::string run_id;
 };
 
 // Who hears of commits. Called by the sequencer's thread alone.

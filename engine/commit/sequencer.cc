@@ -190,7 +190,7 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
           revision, options_.clock->Now(),
           commit.request.expiry.has_value() ? CommitOrigin::kExpired
                                             : commit.request.origin,
-          std::move(execution->effects)});
+          std::move(execution->effects), std::move(commit.request.run_id)});
     }
     result.revision = last_given_;
     if (commit.request.read_ahead != nullptr) {

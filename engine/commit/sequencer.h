@@ -115,6 +115,8 @@ class Sequencer {
   History& history() { return *history_; }
   // Which paths go by themselves; thread-safe as LeaseTable says.
   const LeaseTable& leases() const { return *leases_; }
+  // Which commit last changed what: for the sequencer's thread alone.
+  const LastChanges& last_changes() const { return *last_changes_; }
   // How far back retries are known.
   AnsweredRequests::Status requests() const { return answered_->status(); }
   // The small records beside the tree; thread-safe as RecordTable says.

@@ -26,7 +26,17 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->clock_ = options.clock;
   controller->hub_ = std::make_unique<SubscriptionHub>(options.interceptions,
                                                        options.clock);
-  options.listener = controller->hub_->listener();
+  controller->trackers_ = std::make_unique<TrackerTable>(
+      options.trackers, options.clock,
+      [raw = controller.get()](const std::string& session_id,
+                               std::shared_ptr<SessionRequest> request) {
+        raw->sessions_->Ask(session_id, std::move(request), false);
+      });
+  // Subscribers first: what they are told of a commit comes before the runs that
+  // it makes necessary.
+  controller->listeners_.Add(controller->hub_->listener());
+  controller->listeners_.Add(controller->trackers_.get());
+  options.listener = &controller->listeners_;
   // Asked only for requests that were let in, when there are sessions.
   options.check_session = [raw = controller.get()](const std::string& id) {
     return raw->sessions_->Check(id);
@@ -37,11 +47,16 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   if (!sequencer.ok()) return sequencer.status();
   controller->sequencer_ = *std::move(sequencer);
   controller->hub_->Start(controller->sequencer_);
+  controller->trackers_->Start(controller->sequencer_.get());
   controller->sessions_ = std::make_unique<SessionTable>(
       session_limits, controller->hub_.get(),
       [raw = controller.get()](const std::string& session_id,
                                absl::AnyInvocable<void()> done) {
+        raw->trackers_->SessionEnded(session_id);
         raw->ExpireLeases(session_id, std::move(done));
+      },
+      [raw = controller.get()](const std::string& session_id) {
+        raw->trackers_->SessionResumed(session_id);
       });
   // Sessions did not outlive the last run, and neither does what was bound to
   // them.
@@ -87,6 +102,21 @@ Controller::~Controller() {
   if (sequencer_ != nullptr) Stop().IgnoreError();
 }
 
+absl::StatusOr<BegunRun> Controller::BeginRun(const std::string& session_id,
+                                              std::string tracker_id) {
+  absl::Status status = sessions_->Check(session_id);
+  if (!status.ok()) return status;
+  absl::StatusOr<BegunRun> begun =
+      trackers_->BeginRun(session_id, std::move(tracker_id));
+  // It may have ended in between; then nobody else would end its trackers.
+  status = sessions_->Check(session_id);
+  if (!status.ok()) {
+    trackers_->SessionEnded(session_id);
+    return status;
+  }
+  return begun;
+}
+
 absl::StatusOr<std::unique_ptr<EventStream>> Controller::Subscribe(
     SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready) {
   std::shared_ptr<Receiver> receiver = hub_->NewReceiver(max_queue_bytes);
@@ -123,6 +153,7 @@ Controller::Status Controller::GetStatus() const {
   status.history_bytes = history.bytes();
   status.sessions = sessions_->count();
   status.subscriptions = hub_->count();
+  status.trackers = trackers_->count();
   status.requests = sequencer_->requests();
   status.unacknowledged = hub_->interceptions().pending();
   return status;
@@ -168,6 +199,7 @@ absl::StatusOr<Controller::Checkpoint> Controller::TakeCheckpoint(
 void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);
+  trackers_->Tick();
   ExpireOverdue();
   for (const std::shared_ptr<MountedBackend>& mounted : Mounts()) {
     if (mounted->applier() != nullptr) mounted->applier()->Tick();

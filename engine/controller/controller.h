@@ -30,6 +30,7 @@
 #include "engine/subscription/subscription_hub.h"
 #include "engine/subscription/subscription_spec.h"
 #include "engine/sync/mutex.h"
+#include "engine/tracking/tracker_table.h"
 
 namespace restate {
 
@@ -37,6 +38,7 @@ namespace restate {
 struct ControllerOptions : SequencerOptions {
   SessionLimits sessions;
   InterceptionLimits interceptions;
+  TrackerLimits trackers;
 };
 
 // The front door of the engine: reads, commits and subscriptions over one
@@ -83,6 +85,7 @@ class Controller {
   // that order, except that those which need something of a slow mount come when
   // that has been read.
   void Commit(CommitRequest request, CommitCallback done) {
+    if (!request.run_id.empty()) trackers_->RecordWrite(request.run_id);
     sequencer_->Submit(std::move(request), std::move(done));
   }
 
@@ -136,6 +139,13 @@ class Controller {
   // Sessions, their callbacks and presence.
   SessionTable& sessions() { return *sessions_; }
 
+  // Begins a run of a tracker of a session. Errors of TrackerTable::BeginRun;
+  // NOT_FOUND / SESSION_LOST.
+  absl::StatusOr<BegunRun> BeginRun(const std::string& session_id,
+                                    std::string tracker_id);
+  // Callbacks of sessions that run again when what they read changes.
+  TrackerTable& trackers() { return *trackers_; }
+
   // Answers intercepted events by their tokens (EncodeAckToken with issuer()).
   // Gives those that came too late or are unknown.
   struct Acknowledgement {
@@ -162,6 +172,7 @@ class Controller {
     size_t history_bytes = 0;
     size_t sessions = 0;
     size_t subscriptions = 0;
+    size_t trackers = 0;
     size_t unacknowledged = 0;
     // How far back retries are known.
     AnsweredRequests::Status requests;
@@ -186,6 +197,20 @@ class Controller {
   absl::Status Stop();
 
  private:
+  // Tells several of what is published.
+  class Listeners final : public CommitListener {
+   public:
+    void Add(CommitListener* listener) { listeners_.push_back(listener); }
+    void OnPublished(absl::Span<const SequencedCommit> commits) override {
+      for (CommitListener* listener : listeners_) {
+        listener->OnPublished(commits);
+      }
+    }
+
+   private:
+    std::vector<CommitListener*> listeners_;
+  };
+
   Controller() = default;
 
   // Deletes what is bound to a session that is over, and calls `done`.
@@ -198,6 +223,8 @@ class Controller {
   // Tells this process's ack tokens from those of others.
   std::string issuer_;
   const Clock* clock_ = nullptr;
+  Listeners listeners_;
+  std::unique_ptr<TrackerTable> trackers_;
   std::shared_ptr<Sequencer> sequencer_;
   std::unique_ptr<SubscriptionHub> hub_;
   std::unique_ptr<SessionTable> sessions_;

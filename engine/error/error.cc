@@ -40,6 +40,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kNotFound, "CALLBACK_NOT_FOUND"};
     case Reason::kSubscriptionNotFound:
       return {StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND"};
+    case Reason::kRunNotFound:
+      return {StatusCode::kNotFound, "RUN_NOT_FOUND"};
+    case Reason::kTrackerNotFound:
+      return {StatusCode::kNotFound, "TRACKER_NOT_FOUND"};
     case Reason::kMountNotFound:
       return {StatusCode::kNotFound, "MOUNT_NOT_FOUND"};
     case Reason::kMountExists:
@@ -58,6 +62,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "LUA_ERROR"};
     case Reason::kExported:
       return {StatusCode::kFailedPrecondition, "EXPORTED"};
+    case Reason::kTrackerLoop:
+      return {StatusCode::kFailedPrecondition, "TRACKER_LOOP"};
     case Reason::kConfiguredMount:
       return {StatusCode::kFailedPrecondition, "CONFIGURED_MOUNT"};
     case Reason::kWrongStore:
@@ -98,6 +104,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "TOO_MANY_SESSIONS"};
     case Reason::kTooManySubscriptions:
       return {StatusCode::kResourceExhausted, "TOO_MANY_SUBSCRIPTIONS"};
+    case Reason::kTooManyTrackers:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_TRACKERS"};
     case Reason::kLuaBudget:
       return {StatusCode::kResourceExhausted, "LUA_BUDGET"};
     case Reason::kLuaMemory:

@@ -22,6 +22,8 @@ enum class Reason {
   kSessionLost,
   kCallbackNotFound,
   kSubscriptionNotFound,
+  kRunNotFound,
+  kTrackerNotFound,
   kMountNotFound,
   kNotExported,
   // ALREADY_EXISTS.
@@ -33,6 +35,7 @@ enum class Reason {
   kNotEmpty,
   kLuaError,
   kExported,
+  kTrackerLoop,
   kConfiguredMount,
   kWrongStore,
   // ABORTED.
@@ -56,6 +59,7 @@ enum class Reason {
   kSlowSubscriber,
   kTooManySessions,
   kTooManySubscriptions,
+  kTooManyTrackers,
   kLuaBudget,
   kLuaMemory,
   // UNAVAILABLE.

@@ -108,8 +108,11 @@ class SessionTable::SessionStream final : public EventStream {
 };
 
 SessionTable::SessionTable(SessionLimits limits, SubscriptionHub* hub,
-                           EndedCallback ended)
-    : limits_(limits), hub_(hub), ended_(std::move(ended)) {}
+                           EndedCallback ended, ResumedCallback resumed)
+    : limits_(limits),
+      hub_(hub),
+      ended_(std::move(ended)),
+      resumed_(std::move(resumed)) {}
 
 SessionTable::~SessionTable() = default;
 
@@ -158,6 +161,7 @@ absl::StatusOr<OpenedSession> SessionTable::Open(std::string session_id,
     opened.stream =
         std::make_unique<SessionStream>(this, session, session->stream);
   }
+  if (opened.resumed) resumed_(session->id);
   opened.session_id = session->id;
   opened.revision = hub_->sequencer().publication().Newest()->revision();
   return opened;
@@ -366,6 +370,18 @@ void SessionTable::Sync(const std::string& session_id, Revision revision,
   }
   if (!status.ok()) return done(status);
   hub_->Sync(receiver, revision, std::move(done));
+}
+
+void SessionTable::Ask(const std::string& session_id,
+                       std::shared_ptr<SessionRequest> request, bool urgent) {
+  std::shared_ptr<Receiver> receiver;
+  {
+    MutexLock lock(&mutex_);
+    auto it = sessions_.find(session_id);
+    if (it == sessions_.end()) return;
+    receiver = it->second->receiver;
+  }
+  receiver->Ask(std::move(request), urgent);
 }
 
 void SessionTable::Tick(absl::Time now) {

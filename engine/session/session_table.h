@@ -17,6 +17,7 @@
 #include "engine/backend/backend.h"
 #include "engine/path/pattern.h"
 #include "engine/subscription/event_stream.h"
+#include "engine/subscription/session_request.h"
 #include "engine/subscription/subscription_hub.h"
 #include "engine/subscription/subscription_spec.h"
 #include "engine/sync/mutex.h"
@@ -66,8 +67,11 @@ class SessionTable {
   // presence ends with it, and `done` is to be called when it has.
   using EndedCallback = std::function<void(const std::string& session_id,
                                            absl::AnyInvocable<void()> done)>;
+  // `resumed` is called with the id of each session that another stream has
+  // taken up, holding no lock: who had asked it for something asks again.
+  using ResumedCallback = std::function<void(const std::string& session_id)>;
   SessionTable(SessionLimits limits, SubscriptionHub* hub,
-               EndedCallback ended);
+               EndedCallback ended, ResumedCallback resumed);
   ~SessionTable();
 
   // Opens a session or takes it up again; its older stream, if any, ends with
@@ -115,6 +119,11 @@ class SessionTable {
   void Sync(const std::string& session_id, Revision revision,
             SyncCallback done);
 
+  // Asks the client for something (Receiver::Ask). A session that is over is
+  // asked nothing.
+  void Ask(const std::string& session_id,
+           std::shared_ptr<SessionRequest> request, bool urgent);
+
   // Ends the sessions whose grace time is over.
   void Tick(absl::Time now);
 
@@ -140,6 +149,7 @@ class SessionTable {
   const SessionLimits limits_;
   SubscriptionHub* const hub_;
   const EndedCallback ended_;
+  const ResumedCallback resumed_;
 
   mutable Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<Session>> sessions_

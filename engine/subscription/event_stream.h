@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "engine/backend/backend.h"
 #include "engine/path/path.h"
 #include "engine/subscription/event.h"
+#include "engine/subscription/session_request.h"
 
 namespace restate {
 
@@ -69,14 +71,18 @@ struct EndedSubscription {
 // What a stream is handed at once, in this order.
 struct Parcel {
   std::vector<SubscriptionRun> runs;
+  // Of a session.
+  std::vector<std::shared_ptr<const SessionRequest>> requests;
   std::vector<SyncPoint> syncs;
   std::vector<EndedSubscription> ended;
 
   bool empty() const {
-    return runs.empty() && syncs.empty() && ended.empty();
+    return runs.empty() && requests.empty() && syncs.empty() &&
+           ended.empty();
   }
   void Clear() {
     runs.clear();
+    requests.clear();
     syncs.clear();
     ended.clear();
   }

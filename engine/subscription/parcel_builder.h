@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_SUBSCRIPTION_PARCEL_BUILDER_H_
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,9 @@ class ParcelBuilder {
   void Count(const Event& event) {
     bytes_ += event.ByteSize();
     ++events_;
+  }
+  void AddRequest(std::shared_ptr<const SessionRequest> request) {
+    parcel_->requests.push_back(std::move(request));
   }
   void AddSync(SyncPoint sync) { parcel_->syncs.push_back(sync); }
   void AddEnded(const Subscription& subscription, absl::Status status) {

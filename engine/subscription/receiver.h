@@ -92,6 +92,9 @@ class Receiver final : public GateWaiter,
 
   // Forgets a subscription: no event of it is handed over any more.
   void Drop(const std::shared_ptr<Subscription>& subscription);
+  // Asks the client for something, behind what is queued; or, if that is
+  // urgent, before it.
+  void Ask(std::shared_ptr<SessionRequest> request, bool urgent);
   // Puts a sync point behind what is queued.
   void AddSync(SyncPoint sync);
   // No more events; the stream ends with `why` after what is queued.
@@ -141,7 +144,7 @@ class Receiver final : public GateWaiter,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // receiver_take.cc: the consumer's side.
-  absl::Status BeginTake(uint64_t stream)
+  absl::Status BeginTake(uint64_t stream, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void ReleaseHeld(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
@@ -203,9 +206,13 @@ class Receiver final : public GateWaiter,
   bool history_next_ ABSL_GUARDED_BY(take_mutex_) = false;
   // Kept for its memory.
   std::vector<QueueEntry> taken_ ABSL_GUARDED_BY(take_mutex_);
+  // Whose Take it is.
+  uint64_t taking_stream_ ABSL_GUARDED_BY(take_mutex_) = 0;
 
   mutable Mutex mutex_;
   std::deque<QueueEntry> queue_ ABSL_GUARDED_BY(mutex_);
+  // To be sent before the queue.
+  std::vector<std::shared_ptr<SessionRequest>> urgent_ ABSL_GUARDED_BY(mutex_);
   // How many entries were ever put into the queue, and taken out.
   uint64_t pushed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t popped_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -349,6 +349,22 @@ void Receiver::AddSync(SyncPoint sync) {
   Call(wake);
 }
 
+void Receiver::Ask(std::shared_ptr<SessionRequest> request, bool urgent) {
+  std::shared_ptr<ReadyCallback> wake;
+  {
+    MutexLock lock(&mutex_);
+    if (urgent) {
+      urgent_.push_back(std::move(request));
+      poked_ = true;
+    } else {
+      PushLocked(QueueEntry{.kind = QueueEntry::Kind::kRequest,
+                            .request = std::move(request)});
+    }
+    wake = WakeLocked();
+  }
+  Call(wake);
+}
+
 void Receiver::End(absl::Status why) {
   std::shared_ptr<ReadyCallback> wake;
   {

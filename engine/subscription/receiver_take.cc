@@ -66,7 +66,7 @@ absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
   while (true) {
     // Before the queue is looked at: what is routed up to here is in it.
     const Revision routed = parts_.routed->load(std::memory_order_acquire);
-    absl::Status status = BeginTake(stream);
+    absl::Status status = BeginTake(stream, &out);
     if (!status.ok()) return status;
     ReleaseHeld(&out);
     while (!out.full()) {
@@ -100,8 +100,9 @@ absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
   }
 }
 
-absl::Status Receiver::BeginTake(uint64_t stream) {
+absl::Status Receiver::BeginTake(uint64_t stream, ParcelBuilder* out) {
   std::vector<std::shared_ptr<Subscription>> dropped;
+  std::vector<std::shared_ptr<SessionRequest>> urgent;
   {
     MutexLock lock(&mutex_);
     if (stream != stream_) {
@@ -110,6 +111,7 @@ absl::Status Receiver::BeginTake(uint64_t stream) {
                        "over");
     }
     poked_ = false;
+    urgent.swap(urgent_);
     initial_.insert(initial_.end(), starting_.begin(), starting_.end());
     starting_.clear();
     dropped.swap(dropped_);
@@ -127,6 +129,10 @@ absl::Status Receiver::BeginTake(uint64_t stream) {
   }
   for (const std::shared_ptr<Subscription>& subscription : dropped) {
     Purge(subscription.get());
+  }
+  taking_stream_ = stream;
+  for (std::shared_ptr<SessionRequest>& request : urgent) {
+    if (request->SendOn(stream)) out->AddRequest(std::move(request));
   }
   return absl::OkStatus();
 }
@@ -221,6 +227,7 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
       break;
     case QueueEntry::Kind::kEvent:
     case QueueEntry::Kind::kSync:
+    case QueueEntry::Kind::kRequest:
       break;
   }
   return Admission::kTold;
@@ -229,6 +236,12 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
 void Receiver::Handle(QueueEntry entry, ParcelBuilder* out) {
   if (entry.kind == QueueEntry::Kind::kSync) {
     waiting_syncs_.push_back(SyncPoint{entry.revision, entry.sync_id});
+    return;
+  }
+  if (entry.kind == QueueEntry::Kind::kRequest) {
+    if (entry.request->SendOn(taking_stream_)) {
+      out->AddRequest(std::move(entry.request));
+    }
     return;
   }
   Subscription* const subscription = entry.subscription;

@@ -34,9 +34,11 @@ struct QueueEntry {
     kEnd,
     // Everything up to `revision` was queued before; `sync_id`.
     kSync,
+    // `request`, unless it is withdrawn.
+    kRequest,
   };
   Kind kind = Kind::kEvent;
-  // None for kSync.
+  // None for kSync and kRequest.
   Subscription* subscription = nullptr;
   Revision revision = 0;
   Event event;
@@ -44,6 +46,7 @@ struct QueueEntry {
   size_t bytes = 0;
   absl::Status status;
   int64_t sync_id = 0;
+  std::shared_ptr<SessionRequest> request;
 };
 
 // A snapshot that is being handed over.

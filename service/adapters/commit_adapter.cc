@@ -14,6 +14,9 @@
 namespace restate {
 namespace {
 
+// More than any that is given out.
+constexpr size_t kMaxRunIdBytes = 64;
+
 absl::Status InPart(const absl::Status& status, std::string_view part,
                     int index) {
   return Annotate(status, absl::StrCat(AbslView(part), " ", index, ": "),
@@ -49,6 +52,11 @@ absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
     if (!identity.ok()) return identity.status();
     commit->identity = *identity;
   }
+  if (proto.run_id().size() > kMaxRunIdBytes) {
+    return MakeError(Reason::kInvalidRequest,
+                     "run_id is none that BeginRun gave");
+  }
+  commit->run_id = proto.run_id();
   commit->epoch = proto.epoch();
   commit->bytes = proto.ByteSizeLong();
   absl::Status status =

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "restate/v1/event_service.pb.h"
 #include "service/adapters/event_view.h"
@@ -48,6 +49,10 @@ SessionSource::SessionSource(OpenedSession opened, absl::Duration grace,
 
 absl::Status SessionSource::Encode(const Parcel& parcel) {
   EncodeRuns(parcel.runs);
+  for (const auto& request : parcel.requests) {
+    std::visit([this](const auto& what) { AddRequest(what); },
+               request->what());
+  }
   for (const SyncPoint& sync : parcel.syncs) {
     Response response;
     response.mutable_sync()->set_revision(sync.revision);
@@ -63,6 +68,20 @@ absl::Status SessionSource::Encode(const Parcel& parcel) {
     Add(BytesOf(response));
   }
   return absl::OkStatus();
+}
+
+void SessionSource::AddRequest(const TrackerRerun& rerun) {
+  Response response;
+  response.mutable_tracker_run()->set_tracker_id(rerun.tracker_id);
+  Add(BytesOf(response));
+}
+
+void SessionSource::AddRequest(const TrackerEnded& ended) {
+  Response response;
+  v1::TrackerEnded* const proto = response.mutable_tracker_ended();
+  proto->set_tracker_id(ended.tracker_id);
+  *proto->mutable_status() = ToRpcStatus(ended.status);
+  Add(BytesOf(response));
 }
 
 void SessionSource::EncodeRuns(absl::Span<const SubscriptionRun> runs) {

@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "engine/session/session_table.h"
 #include "engine/subscription/event_stream.h"
+#include "engine/subscription/session_request.h"
 #include "service/adapters/batch_encoder.h"
 #include "service/events/parcel_source.h"
 
@@ -24,6 +25,8 @@ class SessionSource final : public ParcelSource {
 
  private:
   absl::Status Encode(const Parcel& parcel) override;
+  void AddRequest(const TrackerRerun& rerun);
+  void AddRequest(const TrackerEnded& ended);
   void EncodeRuns(absl::Span<const SubscriptionRun> runs);
   // Adds one message of runs that are laid out.
   void AddRuns(absl::Span<const SubscriptionRun> runs,

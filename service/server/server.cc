@@ -71,6 +71,7 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
                       .open_streams = &open_streams_,
                       .subscriber = &subscribe_thread_,
                       .pumps = &pump_threads_}),
+      derivation_service_(controller_.get()),
       admin_service_({.controller = controller_.get(),
                       .clock = clock,
                       .open_streams = &open_streams_,
@@ -117,6 +118,7 @@ absl::Status Server::Listen(const Config& config) {
       kMinClientPingMillis);
   builder.RegisterService(&state_service_);
   builder.RegisterService(&event_service_);
+  builder.RegisterService(&derivation_service_);
   builder.RegisterService(&admin_service_);
   builder.RegisterService(&export_service_);
   grpc_server_ = builder.BuildAndStart();
@@ -157,6 +159,8 @@ void Server::ReportHealth(bool serving) {
   health->SetServingStatus(serving);
   health->SetServingStatus(v1::StateService::service_full_name(), serving);
   health->SetServingStatus(v1::EventService::service_full_name(), serving);
+  health->SetServingStatus(v1::DerivationService::service_full_name(),
+                           serving);
   // Whoever looks after the server is served also when it takes no writes.
   health->SetServingStatus(v1::AdminService::service_full_name(), true);
 }

@@ -12,6 +12,7 @@
 #include "engine/controller/controller.h"
 #include "service/admin/admin_service.h"
 #include "service/config/config.h"
+#include "service/derivations/derivation_service.h"
 #include "service/events/event_service.h"
 #include "service/exports/export_service.h"
 #include "service/mounts/mount_factory.h"
@@ -27,8 +28,8 @@
 namespace restate {
 
 // A running server: the engine with its stores, and the gRPC services in front
-// of it: StateService, EventService, AdminService, BackendService, health
-// (grpc.health.v1, per service), reflection and channelz.
+// of it: StateService, EventService, DerivationService, AdminService,
+// BackendService, health (grpc.health.v1, per service), reflection and channelz.
 class Server {
  public:
   // Opens the stores, and serves. `config` is complete (see Complete); `clock`
@@ -72,6 +73,7 @@ class Server {
   MountOperations mount_operations_;
   StateService state_service_;
   EventService event_service_;
+  DerivationService derivation_service_;
   AdminService admin_service_;
   ExportService export_service_;
   std::unique_ptr<grpc::Server> grpc_server_;

@@ -170,6 +170,11 @@ absl::Status StateService::ReadOne(const PublishedState& state,
   if (std::optional<LeaseStatus> lease = parts_.controller->LeaseOf(*path)) {
     EncodeLease(*lease, response->mutable_lease());
   }
+  if (!request.run_id().empty()) {
+    absl::Status recorded = parts_.controller->trackers().RecordReads(
+        request.run_id(), {*path}, options->view, state.revision());
+    if (!recorded.ok()) return recorded;
+  }
   response->set_exists(exists);
   response->set_truncated(reading->truncated);
   response->set_revision(state.revision());
@@ -215,6 +220,7 @@ absl::Status StateService::ReadMany(const PublishedState& state,
       DecodeReadOptions(request, parts_.limits);
   if (!options.ok()) return options.status();
 
+  std::vector<Path> read;
   for (size_t i = 0; i < count; ++i) {
     const auto in_error = [i](const absl::Status& status) {
       return Annotate(status, absl::StrCat("path ", i, ": "),
@@ -227,6 +233,7 @@ absl::Status StateService::ReadMany(const PublishedState& state,
 
     v1::BatchGetStateResponse::Result* const result = response->add_results();
     EncodePath(*path, result->mutable_path());
+    read.push_back(*std::move(path));
     result->set_exists(reading->tree.has_value());
     result->set_truncated(reading->truncated);
     if (reading->tree.has_value()) {
@@ -243,6 +250,11 @@ absl::Status StateService::ReadMany(const PublishedState& state,
                        "StreamState"));
     }
     options->max_bytes -= bytes;
+  }
+  if (!request.run_id().empty()) {
+    absl::Status recorded = parts_.controller->trackers().RecordReads(
+        request.run_id(), read, options->view, state.revision());
+    if (!recorded.ok()) return recorded;
   }
   response->set_revision(state.revision());
   response->set_epoch(parts_.controller->epoch());
