@@ -40,6 +40,7 @@ from restate_client.results import (
     WriteResult,
 )
 from restate_client.sync_controller import ControllerSync
+from restate_client.tracking import TrackedEvent
 from restate_client.values import ABSENT
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Serializer",
     "Snapshot",
     "StateEvent",
+    "TrackedEvent",
     "View",
     "WriteResult",
     "delete_operation",

@@ -21,6 +21,7 @@ from restate_client import (
 )
 from restate_client.async_calls import AsyncCalls
 from restate_client.async_session import AsyncSession
+from restate_client.async_tracking import AsyncTracking
 from restate_client.backend import Backend
 from restate_client.errors import RestateError
 from restate_client.mounts import Backends, MountInfo
@@ -36,6 +37,9 @@ from restate_client.session_state import Callback
 from restate_client.values import ABSENT
 from restate_client.wire import state_service_pb2 as pb
 from restate_client.wire.admin_service_pb2_grpc import AdminServiceStub
+from restate_client.wire.derivation_service_pb2_grpc import (
+    DerivationServiceStub,
+)
 from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 from restate_client.wire.state_service_pb2_grpc import StateServiceStub
 
@@ -119,6 +123,7 @@ class ControllerAsync:
             self._timeout,
             self,
             self._on_session_lost,
+            AsyncTracking(DerivationServiceStub(channel), self._calls, self),
         )
         return _Server(
             channel,
@@ -138,6 +143,7 @@ class ControllerAsync:
         view: Union[View, str] = View.ALL,
         depth: int = 0,
         min_revision: int = 0,
+        run_id: str = "",
     ) -> Any:
         """Returns what the path reads as, or the default where nothing is.
 
@@ -148,14 +154,19 @@ class ControllerAsync:
           view: which part of the node.
           depth: levels below the path; 0 is all of them.
           min_revision: waits until the server has published it.
+          run_id: the tracked run that reads; TrackedEvent gives it by itself.
         """
-        request = requests.get_state(path, view, depth, min_revision)
+        request = requests.get_state(
+            path, view, depth, min_revision, run_id
+        )
         response = await self._calls.call(self._server.state.GetState, request)
         value = values.from_wire(response.value)
         if value is not ABSENT:
             return value
         if write_default:
-            result = await self.set_state(path, default, mode="if_absent")
+            result = await self.set_state(
+                path, default, mode="if_absent", run_id=run_id
+            )
             return result.value
         return default
 
@@ -165,9 +176,10 @@ class ControllerAsync:
         default: Any = None,
         *,
         view: Union[View, str] = View.ALL,
+        run_id: str = "",
     ) -> Snapshot:
         """Returns what several paths read as at one revision."""
-        request = requests.batch_get_state(paths, view)
+        request = requests.batch_get_state(paths, view, run_id)
         response = await self._calls.call(
             self._server.state.BatchGetState, request
         )
@@ -326,6 +338,23 @@ class ControllerAsync:
         await self._server.session.unsubscribe_by_id(
             callback_id, paths.to_text(path)
         )
+
+    async def track(
+        self, callback: Callback, payload: Any = None
+    ) -> Callback:
+        """Runs a function, and again whenever something it has read changes.
+
+        It is called with a TrackedEvent, by which it reads. The first run is
+        over when this returns; what it raises is raised here, and the function
+        is not tracked. Returns the
+        function.
+        """
+        await self._server.session.track(callback, payload)
+        return callback
+
+    async def untrack(self, callback: Callback) -> None:
+        """Ends what `track` began. NOT_FOUND if there is nothing to end."""
+        await self._server.session.untrack(callback)
 
     async def wait_for_callbacks(self) -> None:
         """Returns when callbacks have run for everything committed before."""

@@ -14,11 +14,13 @@ import grpc
 from restate_client import errors, retry
 from restate_client.async_acknowledging import AsyncAcknowledging
 from restate_client.async_calls import AsyncCalls
+from restate_client.async_tracking import AsyncTracking
 from restate_client.dispatch import Dispatch
 from restate_client.errors import RestateError
 from restate_client.session_state import (
     Callback,
     Delivery,
+    FirstRun,
     SessionState,
     Waiter,
     logger,
@@ -51,13 +53,15 @@ class AsyncSession:
         timeout: float,
         controller: Any,
         on_session_lost: Hook,
+        tracking: AsyncTracking,
     ) -> None:
         self._stub = stub
         self._calls = calls
         self._timeout = timeout
         self._state = SessionState(controller, on_session_lost)
         self._lock = asyncio.Lock()
-        self._dispatch = Dispatch(self._state)
+        self._tracking = tracking
+        self._dispatch = Dispatch(self._state, tracking.run)
         self._acknowledging = AsyncAcknowledging(stub, timeout)
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(_MOST_QUEUED)
         self._reader: Optional[asyncio.Task[None]] = None
@@ -149,13 +153,35 @@ class AsyncSession:
             )
         )
 
+    async def track(self, callback: Callback, payload: Any) -> None:
+        """Runs a callback, and again when what it read has changed."""
+        await self._ensure_open(time.monotonic() + self._timeout)
+        first = FirstRun(asyncio.Event())
+        call = self._state.add_tracker(callback, payload, first)
+        if _calling.get() is self:
+            # A callback that waited for its own successors would wait for ever.
+            await self._call(call)
+        else:
+            await self._deliver([call])
+            await first.signal.wait()
+        if first.error is not None:
+            await self.untrack(callback)
+            raise first.error
+
+    async def untrack(self, callback: Callback) -> None:
+        """The callback is not run again. NOT_FOUND if it is not tracked."""
+        tracker = self._state.remove_tracker(callback)
+        await self._change(
+            lambda: self._tracking.stop(self._state.session_id, tracker)
+        )
+
     async def wait_told(self, revision: int, epoch: str) -> None:
         """Returns when callbacks have run for everything up to the revision.
 
-        At once inside a callback, and if nothing is subscribed. Does not wait
-        for a server that stays away for longer than the timeout.
+        At once inside a callback, and if nothing is subscribed or tracked. Does
+        not wait for a server that stays away for longer than the timeout.
         """
-        if _calling.get() is self or not self._state.subscriptions:
+        if _calling.get() is self or not self._state.is_told():
             return
         reached = False
         while not reached:
@@ -355,14 +381,19 @@ class AsyncSession:
         _calling.set(self)
         while not self._closed:
             delivery = await self._queue.get()
-            call = self._dispatch.begin(delivery)
-            if call is not None:
-                try:
-                    result = call()
-                    if inspect.isawaitable(result):
-                        await result
-                except Exception:
+            await self._call(delivery)
+
+    async def _call(self, delivery: Delivery) -> None:
+        """Runs what a delivery asks for."""
+        call = self._dispatch.begin(delivery)
+        if call is not None:
+            try:
+                result = call()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                if not self._dispatch.failed(delivery, error):
                     logger.exception("a callback failed")
-            acknowledgement = self._dispatch.finish(delivery)
-            if acknowledgement is not None:
-                self._acknowledging.add(acknowledgement)
+        acknowledgement = self._dispatch.finish(delivery)
+        if acknowledgement is not None:
+            self._acknowledging.add(acknowledgement)

@@ -69,6 +69,8 @@ class WriteOptions(TypedDict, total=False):
     epoch: str
     # Answer before the write is on disk: it may be lost in a crash.
     relaxed: bool
+    # The tracked run that writes: TrackedEvent gives it by itself.
+    run_id: str
 
 
 class SetOptions(WriteOptions, total=False):

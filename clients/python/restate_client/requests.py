@@ -79,6 +79,7 @@ def get_state(
     view: Union[View, str] = View.ALL,
     depth: int = 0,
     min_revision: int = 0,
+    run_id: str = "",
 ) -> pb.GetStateRequest:
     return pb.GetStateRequest(
         path=paths.to_wire(path),
@@ -86,16 +87,20 @@ def get_state(
         view=_view(view),
         depth=depth,
         min_revision=min_revision,
+        run_id=run_id,
     )
 
 
 def batch_get_state(
-    wanted: Iterable[PathLike], view: Union[View, str] = View.ALL
+    wanted: Iterable[PathLike],
+    view: Union[View, str] = View.ALL,
+    run_id: str = "",
 ) -> pb.BatchGetStateRequest:
     return pb.BatchGetStateRequest(
         paths=[paths.to_wire(path) for path in wanted],
         encoding=VALUE_ENCODING_TYPED,
         view=_view(view),
+        run_id=run_id,
     )
 
 
@@ -113,11 +118,12 @@ def set_state(
     preconditions: Iterable[Precondition] = (),
     epoch: str = "",
     relaxed: bool = False,
+    run_id: str = "",
     **options: Any,
 ) -> pb.SetStateRequest:
     return pb.SetStateRequest(
         **_set_fields(path, value, payload, **options),
-        **_write_fields(preconditions, epoch, relaxed),
+        **_write_fields(preconditions, epoch, relaxed, run_id),
         encoding=VALUE_ENCODING_TYPED,
         session_id=session_id,
     )
@@ -168,12 +174,13 @@ def delete_state(
     preconditions: Iterable[Precondition] = (),
     epoch: str = "",
     relaxed: bool = False,
+    run_id: str = "",
 ) -> pb.DeleteStateRequest:
     return pb.DeleteStateRequest(
         path=paths.to_wire(path),
         payload=_optional(payload),
         skip_notify=skip_notify,
-        **_write_fields(preconditions, epoch, relaxed),
+        **_write_fields(preconditions, epoch, relaxed, run_id),
     )
 
 
@@ -183,11 +190,12 @@ def ping(
     preconditions: Iterable[Precondition] = (),
     epoch: str = "",
     relaxed: bool = False,
+    run_id: str = "",
 ) -> pb.PingRequest:
     return pb.PingRequest(
         path=paths.to_wire(path),
         payload=_optional(payload),
-        **_write_fields(preconditions, epoch, relaxed),
+        **_write_fields(preconditions, epoch, relaxed, run_id),
     )
 
 
@@ -234,12 +242,16 @@ def _set_fields(
 
 
 def _write_fields(
-    preconditions: Iterable[Precondition], epoch: str, relaxed: bool
+    preconditions: Iterable[Precondition],
+    epoch: str,
+    relaxed: bool,
+    run_id: str = "",
 ) -> dict[str, Any]:
     """The fields that all writes have in common."""
     return {
         "preconditions": preconditions,
         "epoch": epoch,
+        "run_id": run_id,
         "durability": (
             pb.DURABILITY_RELAXED if relaxed else pb.DURABILITY_DURABLE
         ),

@@ -16,6 +16,7 @@ from restate_client.errors import RestateError
 from restate_client.events import Gap, Reset, StateEvent
 from restate_client.paths import ROOT_PATH
 from restate_client.subscription import Hook, Subscription
+from restate_client.tracking import Tracker
 from restate_client.wire import event_pb2
 from restate_client.wire import event_service_pb2 as pb
 
@@ -36,6 +37,14 @@ class Waiter:
     signal: Any
     # Whether callbacks have run. If not, the stream was lost before the marker.
     reached: bool = False
+
+
+@dataclass(eq=False)
+class FirstRun(Waiter):
+    """Waits until a tracked callback has run for the first time."""
+
+    # What it raised.
+    error: Optional[BaseException] = None
 
 
 @dataclass
@@ -63,11 +72,20 @@ class EventCall:
 
 
 @dataclass
+class TrackerCall:
+    """A tracked callback to run."""
+
+    tracker: Tracker
+    # Of the first run: who waits for it.
+    first: Optional[FirstRun] = None
+
+
+@dataclass
 class NewEpoch:
     """Revisions start anew."""
 
 
-Delivery = Union[Told, HookCall, EventCall, NewEpoch]
+Delivery = Union[Told, HookCall, EventCall, TrackerCall, NewEpoch]
 
 
 class SessionState:
@@ -90,6 +108,7 @@ class SessionState:
         # Ids that `subscribe` registered, and `unsubscribe` may forget.
         self.own_ids: set[str] = set()
         self.subscriptions: dict[tuple[str, str], Subscription] = {}
+        self.trackers: dict[str, Tracker] = {}
         self._by_id: dict[int, Subscription] = {}
         self._retired: deque[int] = deque(maxlen=_RETIRED_REMEMBERED)
         # By the id of the marker that they wait for, while it is on its way.
@@ -240,6 +259,32 @@ class SessionState:
             self._retired.append(subscription.subscription_id)
             subscription.subscription_id = 0
 
+    # Trackers.
+
+    def add_tracker(
+        self, callback: Callback, payload: Any, first: FirstRun
+    ) -> TrackerCall:
+        """Returns its first run."""
+        tracker = Tracker(uuid.uuid4().hex, callback, payload)
+        self.trackers[tracker.tracker_id] = tracker
+        self._waiters.add(first)
+        return TrackerCall(tracker, first)
+
+    def remove_tracker(self, callback: Callback) -> Tracker:
+        """Returns the newest of that callback, or raises NOT_FOUND."""
+        for tracker in reversed(self.trackers.values()):
+            if tracker.callback == callback:
+                return self.trackers.pop(tracker.tracker_id)
+        raise RestateError(
+            grpc.StatusCode.NOT_FOUND,
+            f"{callback!r} is not tracked",
+            "TRACKER_NOT_FOUND",
+        )
+
+    def is_told(self) -> bool:
+        """Whether there is anything to tell this process."""
+        return bool(self.subscriptions or self.trackers)
+
     # Markers.
 
     def expect_marker(self, sync_id: int, waiter: Waiter) -> None:
@@ -286,6 +331,8 @@ class SessionState:
         self.epoch = message.epoch
         if lost and self._on_session_lost:
             yield HookCall(self._on_session_lost, self._controller)
+        if not message.resumed:
+            yield from map(TrackerCall, list(self.trackers.values()))
 
     def received(self, message: pb.OpenSessionResponse) -> Iterator[Delivery]:
         """Yields what the message brings, in order."""
@@ -297,6 +344,15 @@ class SessionState:
             waiter = self._markers.pop(message.sync.sync_id, None)
             if waiter is not None:
                 yield Told(waiter)
+        elif kind == "tracker_run":
+            tracker = self.trackers.get(message.tracker_run.tracker_id)
+            if tracker is not None:
+                yield TrackerCall(tracker)
+        elif kind == "tracker_ended":
+            tracker = self.trackers.pop(message.tracker_ended.tracker_id, None)
+            if tracker is not None:
+                error = errors.from_status(message.tracker_ended.status)
+                logger.error("%r runs no more: %s", tracker.callback, error)
         elif kind == "ended":
             subscription = self._by_id.get(message.ended.subscription_id)
             if subscription is not None:

@@ -31,9 +31,13 @@ from restate_client.results import Child, CommitResult, Snapshot, WriteResult
 from restate_client.session_state import Callback
 from restate_client.sync_calls import SyncCalls
 from restate_client.sync_session import SyncSession
+from restate_client.sync_tracking import SyncTracking
 from restate_client.values import ABSENT
 from restate_client.wire import state_service_pb2 as pb
 from restate_client.wire.admin_service_pb2_grpc import AdminServiceStub
+from restate_client.wire.derivation_service_pb2_grpc import (
+    DerivationServiceStub,
+)
 from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 from restate_client.wire.state_service_pb2_grpc import StateServiceStub
 
@@ -78,8 +82,14 @@ class ControllerSync:
         self._state = StateServiceStub(self._channel)
         self._events = EventServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
+        derivations = DerivationServiceStub(self._channel)
         self._session = SyncSession(
-            self._events, self._calls, timeout, self, on_session_lost
+            self._events,
+            self._calls,
+            timeout,
+            self,
+            on_session_lost,
+            SyncTracking(derivations, self._calls, self),
         )
         self.backend = Backend(self)
 
@@ -110,6 +120,7 @@ class ControllerSync:
         view: Union[View, str] = View.ALL,
         depth: int = 0,
         min_revision: int = 0,
+        run_id: str = "",
     ) -> Any:
         """Returns what the path reads as, or the default where nothing is.
 
@@ -120,14 +131,19 @@ class ControllerSync:
           view: which part of the node.
           depth: levels below the path; 0 is all of them.
           min_revision: waits until the server has published it.
+          run_id: the tracked run that reads; TrackedEvent gives it by itself.
         """
-        request = requests.get_state(path, view, depth, min_revision)
+        request = requests.get_state(
+            path, view, depth, min_revision, run_id
+        )
         response = self._calls.call(self._state.GetState, request)
         value = values.from_wire(response.value)
         if value is not ABSENT:
             return value
         if write_default:
-            return self.set_state(path, default, mode="if_absent").value
+            return self.set_state(
+                path, default, mode="if_absent", run_id=run_id
+            ).value
         return default
 
     def batch_get_state(
@@ -136,9 +152,10 @@ class ControllerSync:
         default: Any = None,
         *,
         view: Union[View, str] = View.ALL,
+        run_id: str = "",
     ) -> Snapshot:
         """Returns what several paths read as at one revision."""
-        request = requests.batch_get_state(paths, view)
+        request = requests.batch_get_state(paths, view, run_id)
         response = self._calls.call(self._state.BatchGetState, request)
         return results.snapshot(response, default)
 
@@ -286,6 +303,25 @@ class ControllerSync:
     def unsubscribe_by_id(self, path: PathLike, callback_id: str) -> None:
         """Ends a callback's subscription. NOT_FOUND if there is none."""
         self._session.unsubscribe_by_id(callback_id, paths.to_text(path))
+
+    def track(
+        self, callback: Optional[Callback] = None, payload: Any = None
+    ) -> Any:
+        """Runs a function, and again whenever something it has read changes.
+
+        It is called with a TrackedEvent, by which it reads. The first run is
+        over when this returns; what it raises is raised here, and the function
+        is not tracked. Returns the
+        function, so that this is also a decorator, with or without a payload.
+        """
+        if callback is None:
+            return lambda function: self.track(function, payload)
+        self._session.track(callback, payload)
+        return callback
+
+    def untrack(self, callback: Callback) -> None:
+        """Ends what `track` began. NOT_FOUND if there is nothing to end."""
+        self._session.untrack(callback)
 
     def wait_for_callbacks(self) -> None:
         """Returns when callbacks have run for everything committed before."""

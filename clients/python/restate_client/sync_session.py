@@ -17,12 +17,14 @@ from restate_client.errors import RestateError
 from restate_client.session_state import (
     Callback,
     Delivery,
+    FirstRun,
     SessionState,
     Waiter,
     logger,
 )
 from restate_client.subscription import Hook, Subscription, make_subscription
 from restate_client.sync_calls import SyncCalls
+from restate_client.sync_tracking import SyncTracking
 from restate_client.wire import event_service_pb2 as pb
 from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 
@@ -50,13 +52,15 @@ class SyncSession:
         timeout: float,
         controller: Any,
         on_session_lost: Hook,
+        tracking: SyncTracking,
     ) -> None:
         self._stub = stub
         self._calls = calls
         self._timeout = timeout
         self._state = SessionState(controller, on_session_lost)
         self._lock = threading.RLock()
-        self._dispatch = Dispatch(self._state)
+        self._tracking = tracking
+        self._dispatch = Dispatch(self._state, tracking.run)
         self._acknowledging = Acknowledging(stub, timeout)
         self._queue: queue.Queue[Optional[Delivery]] = queue.Queue(_MOST_QUEUED)
         self._reader: Optional[threading.Thread] = None
@@ -161,15 +165,39 @@ class SyncSession:
             )
         )
 
+    def track(self, callback: Callback, payload: Any) -> None:
+        """Runs a callback, and again when what it read has changed."""
+        first = FirstRun(threading.Event())
+        call = self._change(
+            lambda: self._state.add_tracker(callback, payload, first)
+        )
+        if self._runner is threading.current_thread():
+            # A callback that waited for its own successors would wait for ever.
+            self._call(call)
+        else:
+            self._deliver([call])
+            first.signal.wait()
+        if first.error is not None:
+            self.untrack(callback)
+            raise first.error
+
+    def untrack(self, callback: Callback) -> None:
+        """The callback is not run again. NOT_FOUND if it is not tracked."""
+        with self._lock:
+            tracker = self._state.remove_tracker(callback)
+        self._change(
+            lambda: self._tracking.stop(self._state.session_id, tracker)
+        )
+
     def wait_told(self, revision: int, epoch: str) -> None:
         """Returns when callbacks have run for everything up to the revision.
 
-        At once inside a callback, and if nothing is subscribed. Does not wait
-        for a server that stays away for longer than the timeout.
+        At once inside a callback, and if nothing is subscribed or tracked. Does
+        not wait for a server that stays away for longer than the timeout.
         """
         if (
             self._runner is threading.current_thread()
-            or not self._state.subscriptions
+            or not self._state.is_told()
         ):
             return
         reached = False
@@ -392,12 +420,17 @@ class SyncSession:
             delivery = self._queue.get()
             if delivery is None or self._closed.is_set():
                 return
-            call = self._dispatch.begin(delivery)
-            if call is not None:
-                try:
-                    call()
-                except Exception:
+            self._call(delivery)
+
+    def _call(self, delivery: Delivery) -> None:
+        """Runs what a delivery asks for."""
+        call = self._dispatch.begin(delivery)
+        if call is not None:
+            try:
+                call()
+            except Exception as error:
+                if not self._dispatch.failed(delivery, error):
                     logger.exception("a callback failed")
-            acknowledgement = self._dispatch.finish(delivery)
-            if acknowledgement is not None:
-                self._acknowledging.add(acknowledgement)
+        acknowledgement = self._dispatch.finish(delivery)
+        if acknowledgement is not None:
+            self._acknowledging.add(acknowledgement)

@@ -65,6 +65,9 @@ class ExamplesTest(ServerTest):
     def test_caching(self):
         self.check_with_directory("caching")
 
+    def test_tracking(self):
+        self.check("tracking")
+
     def test_async_support(self):
         self.check("async_support")
 

@@ -71,7 +71,7 @@ class SessionStateTest(unittest.TestCase):
         self.assertEqual(self.marker(7), [])
         (told,) = self.marker(1)
         self.assertFalse(waiter.signal.is_set())
-        self.assertIsNone(Dispatch(self.state).begin(told))
+        self.assertIsNone(Dispatch(self.state, lambda session_id, tracker: None).begin(told))
         self.assertTrue(waiter.signal.is_set())
         self.assertTrue(waiter.reached)
 
@@ -202,7 +202,7 @@ class SessionStateTest(unittest.TestCase):
         heard = []
         self.state.add_callback(heard.append, "d", replace=False)
         subscription = self.subscribe(1, callback_id="d")
-        dispatch = Dispatch(self.state)
+        dispatch = Dispatch(self.state, lambda session_id, tracker: None)
         intercepted = event(11, "/a")
         intercepted.ack_token = "ack"
         first, second = self.received(
