@@ -6,10 +6,10 @@
 
 namespace restate::mount_records {
 
-std::string EncodeNumber(uint32_t number) { return absl::StrCat(number); }
+std::string EncodeNumber(int64_t number) { return absl::StrCat(number); }
 
-std::optional<uint32_t> DecodeNumber(std::string_view bytes) {
-  uint32_t number = 0;
+std::optional<int64_t> DecodeNumber(std::string_view bytes) {
+  int64_t number = 0;
   if (!absl::SimpleAtoi(AbslView(bytes), &number)) return std::nullopt;
   return number;
 }

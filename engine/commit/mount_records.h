@@ -18,6 +18,8 @@ inline constexpr std::string_view kDefinitionPrefix = "mount/";
 inline constexpr std::string_view kMountedPrefix = "mounted/";
 // Its number in the journal.
 inline constexpr std::string_view kJournalPrefix = "journal/";
+// What it had applied when that was last released from the journal.
+inline constexpr std::string_view kAppliedPrefix = "applied/";
 // There if its cache has more than its backend.
 inline constexpr std::string_view kDirtyPrefix = "dirty/";
 
@@ -30,13 +32,16 @@ inline std::string MountedKey(const Path& at) {
 inline std::string JournalKey(const Path& at) {
   return std::string(kJournalPrefix) + at.key();
 }
+inline std::string AppliedKey(const Path& at) {
+  return std::string(kAppliedPrefix) + at.key();
+}
 inline std::string DirtyKey(const Path& at) {
   return std::string(kDirtyPrefix) + at.key();
 }
 
 // In decimal.
-std::string EncodeNumber(uint32_t number);
-std::optional<uint32_t> DecodeNumber(std::string_view bytes);
+std::string EncodeNumber(int64_t number);
+std::optional<int64_t> DecodeNumber(std::string_view bytes);
 
 }  // namespace restate::mount_records
 

@@ -292,6 +292,25 @@ TEST_F(MountsTest, WhatWasNotAppliedAtACrashIsAppliedAgain) {
   EXPECT_EQ(Told(), Strings());
 }
 
+TEST_F(MountsTest, AnOlderStoreInItsPlaceIsNotTakenForIt) {
+  Start({{"/x"}});
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  ASSERT_TRUE(Flush("/x").ok());
+  FreezeElsewhere();
+  ASSERT_TRUE(Do(Set("/x/a", 2)).ok());
+  ASSERT_TRUE(Flush("/x").ok());
+  // The journal forgets with the next commit.
+  ASSERT_TRUE(Do(Set("/y", 1)).ok());
+  const Revision before = sequencer_->publication().Newest()->revision();
+  Crash();
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+  auto page = sequencer_->history().Read(before, INT64_MAX, 1 << 20);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->commits.size(), 1u);
+  EXPECT_EQ(page->commits[0]->commit.origin, CommitOrigin::kMount);
+  EXPECT_EQ(page->commits[0]->commit.effects.at(0).path, P("/x"));
+}
+
 TEST_F(MountsTest, AMountThatIsDownRefusesBeforeAnythingIsDecided) {
   Start({{"/x"}});
   elsewhere_->plan.FailWrite(1, Happens::kNot);

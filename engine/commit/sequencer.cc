@@ -305,7 +305,7 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
     decision.records = records_->Staged();
     decision.durable = batch.has_durable_answer || records_->HasStaged() ||
                        LeasesAreDurable(decision.leases);
-    decision.journal_releases = JournalReleases();
+    AddReleases(&decision);
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) return status;
     Released(decision.journal_releases);

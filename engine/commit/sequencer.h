@@ -167,6 +167,8 @@ class Sequencer {
     // Of kApart: its number in the journal, and up to where that was released.
     uint32_t journal = 0;
     Revision released = 0;
+    // What its backend had applied before it was mounted.
+    Revision applied_at_open = 0;
     // Of kCached: whether the store knows that something is not flushed.
     bool marked_dirty = false;
   };
@@ -220,7 +222,7 @@ class Sequencer {
   // What the batch has for mounts that the commit store does not keep.
   void AddToJournal(const Batch& batch, CommitBatch* decision) const;
   // What was applied and can go from the journal; and that it is gone.
-  std::vector<JournalRelease> JournalReleases() const;
+  void AddReleases(CommitBatch* decision) const;
   void Released(const std::vector<JournalRelease>& releases);
   void ApplyToOtherMounts(Batch& batch);
 

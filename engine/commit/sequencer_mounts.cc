@@ -137,17 +137,18 @@ void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
           {mount_records::DirtyKey(slot.mounted->at()), "1"});
     }
   }
-  decision->journal_releases = JournalReleases();
+  AddReleases(decision);
 }
 
-std::vector<JournalRelease> Sequencer::JournalReleases() const {
-  std::vector<JournalRelease> releases;
+void Sequencer::AddReleases(CommitBatch* decision) const {
   for (const MountSlot& slot : mounts_) {
     if (slot.mounted->custody() != Custody::kApart) continue;
     const Revision applied = slot.mounted->applier()->Applied();
-    if (applied > slot.released) releases.push_back({slot.journal, applied});
+    if (applied <= slot.released) continue;
+    decision->journal_releases.push_back({slot.journal, applied});
+    decision->records.push_back({mount_records::AppliedKey(slot.mounted->at()),
+                                 mount_records::EncodeNumber(applied)});
   }
-  return releases;
 }
 
 void Sequencer::Released(const std::vector<JournalRelease>& releases) {
@@ -418,6 +419,7 @@ absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
   std::vector<RecordChange> records = {
       {mount_records::DefinitionKey(at), std::nullopt},
       {mount_records::MountedKey(at), std::nullopt},
+      {mount_records::AppliedKey(at), std::nullopt},
       {mount_records::DirtyKey(at), std::nullopt}};
   std::vector<JournalRelease> releases;
   if (mounted->custody() == Custody::kApart) {
@@ -488,7 +490,7 @@ absl::Status Sequencer::StopMounts() {
   CommitBatch clean;
   clean.last_committed = last_committed_;
   clean.reserved = reserved_;
-  clean.journal_releases = JournalReleases();
+  AddReleases(&clean);
   for (const MountSlot& slot : mounts_) {
     if (slot.marked_dirty && slot.mounted->applier()->Clean()) {
       clean.records.push_back(

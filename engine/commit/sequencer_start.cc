@@ -92,12 +92,14 @@ absl::Status Sequencer::Initialize() {
 absl::Status Sequencer::OpenMounts() {
   for (const auto& [key, number] :
        records_->WithPrefix(mount_records::kJournalPrefix)) {
-    next_journal_ = std::max(
+    next_journal_ = std::max<uint32_t>(
         next_journal_, mount_records::DecodeNumber(number).value_or(0) + 1);
   }
   for (Mount& mount : options_.mounts) {
+    const Revision applied = mount.backend->applied_revision();
     MountSlot slot = NewSlot(std::move(mount));
     MountedBackend& mounted = *slot.mounted;
+    slot.applied_at_open = applied;
     if (mounted.custody() == Custody::kCached) {
       slot.marked_dirty =
           records_->Find(mount_records::DirtyKey(mounted.at())).has_value();
@@ -140,7 +142,17 @@ std::vector<Path> Sequencer::ChangedPlaces() const {
                           ? then->second == mounted.identity()
                           : !known;
     if (then != before.end()) before.erase(then);
-    if (!same || !mounted.durable() || slot.marked_dirty ||
+    // Another one has taken its place, or an older state of it, and the journal
+    // has forgotten what it lacks. Of a store that was not reached yet nothing
+    // is known.
+    const int64_t had =
+        mount_records::DecodeNumber(
+            records_->Find(mount_records::AppliedKey(mounted.at()))
+                .value_or("0"))
+            .value_or(0);
+    const bool behind = mounted.custody() == Custody::kApart &&
+                        !mounted.backend().slow() && slot.applied_at_open < had;
+    if (!same || !mounted.durable() || slot.marked_dirty || behind ||
         mounted.backend().edited_while_closed()) {
       places.push_back(mounted.at());
     }

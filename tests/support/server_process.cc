@@ -82,8 +82,9 @@ ServerProcess::~ServerProcess() {
 }
 
 absl::Status ServerProcess::Restart() {
+  const bool kept = options_.keep_address && !address_.empty();
   std::vector<std::string> args = {RunfilesPath("service/restated"), "--listen",
-                                   "127.0.0.1:0"};
+                                   kept ? address_ : "127.0.0.1:0"};
   if (!options_.data_dir.empty()) {
     args.push_back("--data-dir");
     args.push_back(options_.data_dir);

@@ -26,6 +26,8 @@ class ServerProcess {
     std::string data_dir;
     // Passed on as they are.
     std::vector<std::string> extra_args;
+    // Whether it comes back on the same port, for those who know its address.
+    bool keep_address = false;
   };
 
   // Starts the server and waits until it says that it serves. UNAVAILABLE with
@@ -36,7 +38,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // "127.0.0.1:PORT". Another one after each Restart.
+  // "127.0.0.1:PORT". Another one after each Restart, unless it is kept.
   const std::string& address() const { return address_; }
   bool running() const { return pid_ > 0; }
   // What it has in memory now (VmRSS), in bytes; 0 if it does not run.
