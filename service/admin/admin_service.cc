@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "engine/request/answered_requests.h"
 #include "service/adapters/status_adapter.h"
 #include "service/adapters/time_adapter.h"
+#include "service/admin/restored_mounts.h"
 #include "service/admin/backup_source.h"
 #include "service/config/command_line.h"
 #include "service/streams/stream_pump.h"
@@ -104,6 +106,20 @@ grpc::ServerUnaryReactor* AdminService::Compact(
   return reactor;
 }
 
+namespace {
+
+// About how many own values the mounts hold, as far as they can tell.
+int64_t ExpectedEntries(const Controller& controller) {
+  int64_t entries = 0;
+  for (const auto& mounted : controller.Mounts()) {
+    const BackendSize size = mounted->backend().Size();
+    entries += static_cast<int64_t>(size.own_values.value_or(0));
+  }
+  return entries;
+}
+
+}  // namespace
+
 grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
     grpc::CallbackServerContext* context, const v1::BackupRequest* request) {
   using Pump = StreamPump<v1::BackupResponse>;
@@ -123,6 +139,7 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
     options.epoch = parts_.controller->epoch();
     options.server_version = kVersion;
     options.time = parts_.clock->Now();
+    options.expected_entries = ExpectedEntries(*parts_.controller);
     pump->Begin(std::make_unique<BackupSource>(
         BackupWriter(*std::move(checkpoint), std::move(options)),
         parts_.open_streams));
@@ -132,11 +149,17 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
 
 grpc::ServerReadReactor<v1::RestoreRequest>* AdminService::Restore(
     grpc::CallbackServerContext* context, v1::RestoreResponse* response) {
+  RestoreOptions options;
+  options.restore_records =
+      [mounts = parts_.mounts](
+          const std::map<std::string, std::string>& records) {
+        return RestoreMounts(mounts, records);
+      };
   return RestoreStream::Open({.controller = parts_.controller,
                               .open_streams = parts_.open_streams,
                               .worker = parts_.restorer,
                               .state = &restore_,
-                              .options = {}},
+                              .options = std::move(options)},
                              response);
 }
 

@@ -10,6 +10,7 @@
 #include "restate/v1/admin_service.grpc.pb.h"
 #include "tests/support/client.h"
 #include "tests/support/error_info.h"
+#include "tests/support/mount_client.h"
 #include "tests/support/server_process.h"
 #include "tests/support/server_test.h"
 #include "tests/support/temp_dir.h"
@@ -120,6 +121,37 @@ TEST_F(BackupTest, ComesBackInAnotherServerAndLasts) {
   read.set_epoch(client().Epoch());
   EXPECT_EQ(CodeAndReason(restored.GetState(read).status),
             "OUT_OF_RANGE / EPOCH_CHANGED");
+}
+
+TEST_F(BackupTest, WhatWasMountedIsMountedAgainAndHoldsWhatItHeld) {
+  MountClient mounts(client().channel());
+  client().Set("/x/hidden", "0");
+  ASSERT_TRUE(
+      mounts.Mount(R"({"path": {"text": "/x"}, "rocksdb": {}})").ok());
+  ASSERT_TRUE(
+      mounts.Mount(R"({"path": {"text": "/x/y"}, "rocksdb": {},
+                       "cache": {"flushInterval": "3600s"}})")
+          .ok());
+  client().Set("/x", R"({"a": 1, "y": {"b": 2}})");
+  const std::string expected = *client().Get("/");
+  const std::vector<std::string> parts = BackUp(server().address());
+
+  StartOther();
+  const auto reply = Restore(other(), parts);
+  ASSERT_TRUE(reply.ok()) << FailureOf(reply.status);
+  const auto check = [&] {
+    Client restored(other());
+    EXPECT_EQ(restored.Get("/"), expected);
+    EXPECT_EQ(MountClient(restored.channel()).Outline(), mounts.Outline());
+  };
+  check();
+  EXPECT_EQ(other_->Terminate(), 0);
+  ASSERT_TRUE(other_->Restart().ok());
+  check();
+  // It is in the mount, not in what the mount hides.
+  Client restored(other());
+  ASSERT_TRUE(MountClient(restored.channel()).Unmount("/x/y").ok());
+  EXPECT_EQ(restored.Get("/x"), R"({"a":1})");
 }
 
 TEST_F(BackupTest, IsRefusedByAServerThatHoldsSomething) {
