@@ -13,6 +13,8 @@
 #include "absl/time/time.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/commit_store.h"
+#include "engine/derivation/definition.h"
+#include "engine/derivation/view.h"
 #include "engine/path/path.h"
 #include "engine/request/request_identity.h"
 #include "engine/value/value.h"
@@ -72,9 +74,6 @@ struct PingOperation {
 
 using Operation = std::variant<SetOperation, DeleteOperation, PingOperation>;
 
-// Which part of a node a read shows: restate.v1.View.
-enum class View { kAll, kWithoutDerived, kOwnValue };
-
 // Conditions, judged against the state before the commit's operations.
 struct UnchangedSince {
   Path path;
@@ -120,6 +119,8 @@ struct CommitRequest {
   // Written with the commit, in one step, also if it changes nothing else; not
   // if it is refused.
   std::vector<RecordChange> records;
+  // What it does to derivations, after its operations.
+  std::optional<DerivationChange> derivation;
   // Who it is from, for the events.
   CommitOrigin origin = CommitOrigin::kClient;
   // Of kFile: the mount whose files were edited. Operations on what it does not

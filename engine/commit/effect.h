@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_COMMIT_EFFECT_H_
 #define RESTATE_ENGINE_COMMIT_EFFECT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,6 +44,11 @@ struct Effect {
   Tree default_value;
   Tree payload;
   bool skip_notify = false;
+  // The path is a destination, and its derivation wrote it.
+  bool derived = false;
+  // Of a derived write, and not kept in the history: how many segments the
+  // shortest path has whose reading shows it; a leaf in between hides it.
+  size_t seen_from = 0;
 };
 
 // A commit that has its place in the order.

@@ -1,14 +1,16 @@
 #include "engine/commit/executor.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/commit/arithmetic.h"
-#include "engine/commit/effect_limiter.h"
+#include "engine/commit/overlay_reader.h"
 #include "engine/commit/preconditions.h"
+#include "engine/derivation/layered_read.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -20,12 +22,25 @@ Tree Reading(const Path& path, const Tree& node) {
   return node;
 }
 
+// Which readings show what an effect changed.
+ChangeSight SightOf(const Effect& effect) {
+  ChangeSight sight;
+  if (effect.derived) {
+    sight.seen_from = effect.seen_from;
+    sight.derived_from = effect.path.depth();
+  }
+  return sight;
+}
+
 class Executor {
  public:
   explicit Executor(const ExecutionContext& context)
       : context_(context), overlay_(*context.overlay) {}
 
   absl::Status operator()(const SetOperation& set) {
+    if (absl::Status status = CheckWritable(set.path); !status.ok()) {
+      return status;
+    }
     absl::Status status = set.mode == WriteMode::kMerge
                               ? Merge(set, set.path, set.value)
                               : Step([&] { return SetOne(set); });
@@ -33,6 +48,9 @@ class Executor {
   }
 
   absl::Status operator()(const DeleteOperation& op) {
+    if (absl::Status status = CheckWritable(op.path); !status.ok()) {
+      return status;
+    }
     return Step([&]() -> absl::Status {
       absl::StatusOr<bool> deleted =
           Delete(op.path, op.payload, op.skip_notify);
@@ -44,7 +62,10 @@ class Executor {
 
   absl::Status operator()(const PingOperation& ping) {
     return Step([&]() -> absl::Status {
-      absl::StatusOr<ReadResult> present = ReadOld(ping.path, 0, 0);
+      OverlayReader client(&overlay_);
+      absl::StatusOr<ReadResult> present =
+          ReadLayered(client, *context_.derived, ping.path,
+                      View::kWithoutDerived, LimitsOfOld(0, 0));
       if (!present.ok()) return present.status();
       Effect effect;
       effect.kind = Effect::Kind::kPing;
@@ -61,9 +82,26 @@ class Executor {
   }
 
   OperationResult TakeResult() { return std::exchange(result_, {}); }
-  std::vector<Effect> TakeEffects() { return std::move(effects_); }
+  void TakeEffects(Execution* execution) {
+    execution->effects = std::move(effects_);
+    execution->limiter = limiter_;
+    execution->next_index = index_;
+  }
 
  private:
+  // OK unless the path is derived.
+  absl::Status CheckWritable(const Path& path) const {
+    const std::optional<Path> owner = context_.derived->OwnerOf(path);
+    if (!owner.has_value()) return absl::OkStatus();
+    return MakeError(
+        Reason::kDerivedPath,
+        absl::StrCat(path.ToText(), " is derived (destination ",
+                     owner->ToText(),
+                     ") and cannot be written: write what it is derived from, "
+                     "or remove the derivation"),
+        {{"path", path.ToText()}, {"derivation", owner->ToText()}});
+  }
+
   // Runs one operation, or one leaf of a merge, under its own index.
   template <typename Run>
   absl::Status Step(Run run) {
@@ -83,10 +121,13 @@ class Executor {
   // than what replaces it changes as many.
   absl::StatusOr<ReadResult> ReadOld(const Path& path, size_t new_bytes,
                                      size_t new_leaves) {
+    return overlay_.Read(path, LimitsOfOld(new_bytes, new_leaves));
+  }
+  static ReadLimits LimitsOfOld(size_t new_bytes, size_t new_leaves) {
     ReadLimits limits;
     limits.max_bytes = std::max(kMaxSideBytes, 2 * new_bytes);
     limits.max_own_values = new_leaves + kMaxChangedLeaves;
-    return overlay_.Read(path, limits);
+    return limits;
   }
 
   absl::Status CanStore(const Path& path, Write::Scope scope,
@@ -131,8 +172,15 @@ class Executor {
   absl::Status SetOne(const SetOperation& set) {
     switch (set.mode) {
       case WriteMode::kSet:
-      case WriteMode::kIfAbsent:
-        return SetSubtree(set);
+      case WriteMode::kIfAbsent: {
+        if (!set.value.is_map() || !context_.derived->HasBelow(set.path)) {
+          return SetSubtree(set);
+        }
+        SetOperation clients = set;
+        clients.value =
+            context_.derived->WithoutDerivedKeys(set.path, set.value);
+        return SetSubtree(clients);
+      }
       case WriteMode::kMerge:
         return absl::InternalError("a merge is set leaf by leaf");
       case WriteMode::kValue:
@@ -269,6 +317,8 @@ class Executor {
   // Every leaf of a merged value is an operation of its own, in path order.
   absl::Status Merge(const SetOperation& set, const Path& path,
                      const Value& value) {
+    // A derived key inside a written map is ignored.
+    if (context_.derived->Find(path) != nullptr) return absl::OkStatus();
     if (value.is_leaf() || value.as_map().empty()) {
       return Step([&] { return MergeLeaf(set, path, value); });
     }
@@ -342,7 +392,8 @@ absl::StatusOr<Execution> Execute(const CommitRequest& request,
                                   const ExecutionContext& context) {
   absl::Status status =
       CheckPreconditions(request.preconditions, *context.last_changes,
-                         context.revision - 1, *context.overlay);
+                         context.revision - 1, *context.overlay,
+                         *context.derived);
   if (!status.ok()) return status;
   Executor executor(context);
   Execution execution;
@@ -356,13 +407,13 @@ absl::StatusOr<Execution> Execute(const CommitRequest& request,
     }
     execution.results.push_back(executor.TakeResult());
   }
-  execution.effects = executor.TakeEffects();
+  executor.TakeEffects(&execution);
   return execution;
 }
 
 void RecordChanges(const std::vector<Effect>& effects, Revision revision,
                    LastChanges* last_changes) {
-  std::vector<Path> changed;
+  std::vector<std::pair<Path, ChangeSight>> changed;
   bool leaf_by_leaf = true;
   for (const Effect& effect : effects) {
     if (effect.kind == Effect::Kind::kPing) continue;
@@ -372,7 +423,7 @@ void RecordChanges(const std::vector<Effect>& effects, Revision revision,
     }
     if (!effect.complete || effect.after_incomplete) {
       // Only its own value has changed.
-      changed.push_back(effect.path);
+      changed.push_back({effect.path, SightOf(effect)});
       continue;
     }
     tree::Diff(effect.before, effect.after,
@@ -382,18 +433,18 @@ void RecordChanges(const std::vector<Effect>& effects, Revision revision,
                      *before == *after) {
                    return;
                  }
-                 changed.push_back(effect.path.Join(path));
+                 changed.push_back({effect.path.Join(path), SightOf(effect)});
                });
   }
   if (leaf_by_leaf && changed.size() <= kMaxChangedLeaves) {
-    for (const Path& path : changed) {
-      last_changes->RecordOwnValue(path, revision);
+    for (const auto& [path, sight] : changed) {
+      last_changes->RecordOwnValue(path, revision, sight);
     }
     return;
   }
   for (const Effect& effect : effects) {
     if (effect.kind == Effect::Kind::kPing) continue;
-    last_changes->RecordSubtree(effect.path, revision);
+    last_changes->RecordSubtree(effect.path, revision, SightOf(effect));
   }
 }
 

@@ -9,15 +9,16 @@ namespace restate {
 namespace {
 
 // What an entry of the hash map takes beside its key.
-constexpr size_t kEntryBytes = 72;
+constexpr size_t kEntryBytes = 80;
 
 // Calls `visit` with the key of every ancestor, the root first, and of the path
-// itself.
+// itself, and with how many segments it has.
 template <typename Visit>
 void ForEachPrefix(std::string_view key, Visit visit) {
-  visit(key.substr(0, 0));
+  size_t depth = 0;
+  visit(key.substr(0, 0), depth);
   for (size_t i = 0; i < key.size(); ++i) {
-    if (key[i] == '\0') visit(key.substr(0, i + 1));
+    if (key[i] == '\0') visit(key.substr(0, i + 1), ++depth);
   }
 }
 
@@ -39,34 +40,50 @@ void LastChanges::TurnOver(Revision revision) {
   young_bytes_ = 0;
 }
 
-void LastChanges::RecordOwnValue(const Path& path, Revision revision) {
-  ForEachPrefix(path.key(), [&](std::string_view key) {
+template <typename Mark>
+void LastChanges::Record(const Path& path, Revision revision,
+                         ChangeSight sight, Mark mark) {
+  ForEachPrefix(path.key(), [&](std::string_view key, size_t depth) {
+    if (depth < sight.seen_from) return;
     Marks& marks = MarksOf(key);
     marks.at_or_below = revision;
-    if (key.size() == path.key().size()) marks.own = revision;
+    if (depth >= sight.derived_from) marks.without_derived = revision;
+    if (key.size() == path.key().size()) mark(marks);
   });
   TurnOver(revision);
 }
 
-void LastChanges::RecordSubtree(const Path& path, Revision revision) {
-  ForEachPrefix(path.key(), [&](std::string_view key) {
-    Marks& marks = MarksOf(key);
-    marks.at_or_below = revision;
-    if (key.size() == path.key().size()) marks.whole_subtree = revision;
-  });
-  TurnOver(revision);
+void LastChanges::RecordOwnValue(const Path& path, Revision revision,
+                                 ChangeSight sight) {
+  Record(path, revision, sight, [&](Marks& marks) { marks.own = revision; });
+}
+
+void LastChanges::RecordSubtree(const Path& path, Revision revision,
+                                ChangeSight sight) {
+  Record(path, revision, sight,
+         [&](Marks& marks) { marks.whole_subtree = revision; });
 }
 
 Revision LastChanges::Search(const Generation& generation, const Path& path,
                              View view) {
   Revision last = 0;
-  ForEachPrefix(path.key(), [&](std::string_view key) {
+  ForEachPrefix(path.key(), [&](std::string_view key, size_t) {
     auto it = generation.find(AbslView(key));
     if (it == generation.end()) return;
-    last = std::max(last, it->second.whole_subtree);
+    const Marks& marks = it->second;
+    last = std::max(last, marks.whole_subtree);
     if (key.size() != path.key().size()) return;
-    last = std::max(last, view == View::kOwnValue ? it->second.own
-                                                  : it->second.at_or_below);
+    switch (view) {
+      case View::kAll:
+        last = std::max(last, marks.at_or_below);
+        break;
+      case View::kWithoutDerived:
+        last = std::max(last, marks.without_derived);
+        break;
+      case View::kOwnValue:
+        last = std::max(last, marks.own);
+        break;
+    }
   });
   return last;
 }

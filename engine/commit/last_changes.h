@@ -12,6 +12,16 @@
 
 namespace restate {
 
+// From where a change can be seen. A change of what clients wrote, unless said
+// otherwise, shows everywhere.
+struct ChangeSight {
+  // No reading of a path with fewer segments shows it: a leaf hides it.
+  size_t seen_from = 0;
+  // The destination's segments, if it is a derived write: a reading of a
+  // shorter path shows it only with derived paths.
+  size_t derived_from = 0;
+};
+
 // Which commit last changed what each path reads as: answers the precondition
 // `unchanged_since` without a look at the disk.
 //
@@ -30,9 +40,11 @@ class LastChanges {
       : max_bytes_(max_bytes), floor_(floor), young_since_(floor) {}
 
   // The own value of `path` changed. REQUIRES: revisions never decrease.
-  void RecordOwnValue(const Path& path, Revision revision);
+  void RecordOwnValue(const Path& path, Revision revision,
+                      ChangeSight sight = {});
   // Anything at `path` and below may have changed.
-  void RecordSubtree(const Path& path, Revision revision);
+  void RecordSubtree(const Path& path, Revision revision,
+                     ChangeSight sight = {});
 
   // The last revision that changed what a read of `path` shows; 0 if none did
   // since floor().
@@ -47,12 +59,17 @@ class LastChanges {
     Revision own = 0;
     // Something at this path or below changed.
     Revision at_or_below = 0;
+    // The same without what is derived strictly below this path.
+    Revision without_derived = 0;
     // Everything at this path and below counts as changed.
     Revision whole_subtree = 0;
   };
   using Generation = absl::flat_hash_map<std::string, Marks>;
 
   Marks& MarksOf(std::string_view key);
+  template <typename Mark>
+  void Record(const Path& path, Revision revision, ChangeSight sight,
+              Mark mark);
   void TurnOver(Revision revision);
   static Revision Search(const Generation& generation, const Path& path,
                          View view);

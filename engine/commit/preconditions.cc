@@ -5,6 +5,8 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "engine/commit/overlay_reader.h"
+#include "engine/derivation/layered_read.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -13,10 +15,11 @@ namespace {
 class Checker {
  public:
   Checker(const LastChanges& last_changes, Revision last_given,
-          Overlay& overlay)
+          Overlay& overlay, const DerivedValues& derived)
       : last_changes_(last_changes),
         last_given_(last_given),
-        overlay_(overlay) {}
+        client_(&overlay),
+        derived_(derived) {}
 
   absl::Status operator()(const UnchangedSince& condition) {
     if (condition.revision > last_given_) {
@@ -49,7 +52,8 @@ class Checker {
   }
 
   absl::Status operator()(const Exists& condition) {
-    absl::StatusOr<NodeProbe> probe = overlay_.Probe(condition.path);
+    absl::StatusOr<NodeProbe> probe = ProbeLayered(
+        client_, derived_, condition.path, View::kWithoutDerived);
     if (!probe.ok()) return probe.status();
     const bool exists = probe->exists() || condition.path.is_root();
     if (exists == condition.exists) return absl::OkStatus();
@@ -62,7 +66,8 @@ class Checker {
     // What is larger than the value cannot equal it.
     ReadLimits limits;
     limits.max_bytes = std::max<size_t>(1 << 20, 2 * condition.value.ByteSize());
-    absl::StatusOr<ReadResult> read = overlay_.Read(condition.path, limits);
+    absl::StatusOr<ReadResult> read = ReadLayered(
+        client_, derived_, condition.path, View::kWithoutDerived, limits);
     if (!read.ok()) return read.status();
     Tree& present = read->tree;
     if (!present.has_value() && condition.path.is_root()) {
@@ -88,15 +93,17 @@ class Checker {
 
   const LastChanges& last_changes_;
   const Revision last_given_;
-  Overlay& overlay_;
+  OverlayReader client_;
+  const DerivedValues& derived_;
 };
 
 }  // namespace
 
 absl::Status CheckPreconditions(const std::vector<Precondition>& preconditions,
                                 const LastChanges& last_changes,
-                                Revision last_given, Overlay& overlay) {
-  Checker checker(last_changes, last_given, overlay);
+                                Revision last_given, Overlay& overlay,
+                                const DerivedValues& derived) {
+  Checker checker(last_changes, last_given, overlay, derived);
   for (size_t i = 0; i < preconditions.size(); ++i) {
     absl::Status status = std::visit(checker, preconditions[i]);
     if (!status.ok()) {

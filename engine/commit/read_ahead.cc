@@ -67,11 +67,20 @@ absl::Status ReadAheadOf(const PublishedState& state,
   std::erase_if(alone.preconditions, [](const Precondition& one) {
     return std::holds_alternative<UnchangedSince>(one);
   });
+  if (alone.derivation.has_value()) {
+    // What clients wrote at a destination is looked at, and may go.
+    if (const auto* define =
+            std::get_if<DefineDerivation>(&*alone.derivation)) {
+      alone.operations.push_back(
+          DeleteOperation{.path = define->definition.dest});
+    }
+  }
   const LastChanges nothing(0, state.revision());
   const auto can_store = [](const Write&) { return absl::OkStatus(); };
   absl::Status status =
-      Execute(alone, ExecutionContext{&overlay, &nothing, can_store,
-                                      state.revision() + 1, max_leaf_bytes})
+      Execute(alone,
+              ExecutionContext{&overlay, &state.derivations().values, &nothing,
+                               can_store, state.revision() + 1, max_leaf_bytes})
           .status();
   if (status.ok()) {
     status = MountTable(std::move(points))

@@ -31,6 +31,7 @@ const Path& PathOf(const Operation& operation) {
 Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
       leaf_cache_(options_.leaf_cache_bytes),
+      derivation_engine_(options_.derivations),
       queue_(options_.max_queued_commits, options_.max_queued_bytes) {}
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
@@ -38,6 +39,14 @@ absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
   std::unique_ptr<Sequencer> sequencer(new Sequencer(std::move(options)));
   absl::Status status = sequencer->Initialize();
   if (!status.ok()) return status;
+  if (sequencer->recompute_) {
+    // Before anything else.
+    CommitRequest recompute;
+    recompute.derivation = RecomputeDerivations();
+    recompute.origin = CommitOrigin::kMount;
+    sequencer->Submit(std::move(recompute),
+                      [](absl::StatusOr<CommitResult>) {});
+  }
   sequencer->thread_ =
       std::thread([raw = sequencer.get()] { raw->Run(); });
   for (const auto& mounted : sequencer->mounts()) {
@@ -137,14 +146,53 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
     Recover(status, batch);
     return;
   }
+  if (ChangesDerivations(batch)) {
+    derivations_ = batch.derivations;
+    PublishState(batch.state->revision());
+  }
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));
   }
 }
 
+bool Sequencer::ChangesDerivations(const Batch& batch) const {
+  return !batch.derivations.derivations.SharesRootWith(
+      derivations_.derivations);
+}
+
+absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
+                                                   Batch& batch,
+                                                   Revision revision) {
+  const auto can_store = [this](const Write& write) { return CanStore(write); };
+  Overlay::Savepoint savepoint = batch.overlay->Save();
+  const DerivationState derivations = batch.derivations;
+  if (request.origin == CommitOrigin::kFile || request.expiry.has_value()) {
+    // What is there is derived, whatever a file or a lease says.
+    std::erase_if(request.operations, [&](const Operation& operation) {
+      return derivations.values.OwnerOf(PathOf(operation)).has_value();
+    });
+  }
+  const ExecutionContext context{&*batch.overlay, &derivations.values,
+                                 &*last_changes_, can_store,
+                                 revision,        options_.max_leaf_bytes};
+  absl::StatusOr<Execution> execution = Execute(request, context);
+  if (execution.ok()) {
+    absl::Status derived = derivation_engine_.Apply(
+        &request, context, &batch.derivations, &*execution);
+    if (!derived.ok()) execution = derived;
+  }
+  if (execution.ok() && batch.recall.has_value() && batch.recall->missed()) {
+    execution = absl::UnavailableError("what it needs is read first");
+  }
+  if (!execution.ok()) {
+    batch.overlay->Restore(std::move(savepoint));
+    batch.derivations = derivations;
+  }
+  return execution;
+}
+
 void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
                                Batch& batch) {
-  const auto can_store = [this](const Write& write) { return CanStore(write); };
   batch.answers.reserve(commits.size());
   for (QueuedCommit& commit : commits) {
     if (std::optional<absl::StatusOr<CommitResult>> answer =
@@ -161,19 +209,14 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     if (batch.recall.has_value()) {
       batch.recall->Use(commit.request.read_ahead.get());
     }
-    Overlay::Savepoint savepoint = batch.overlay->Save();
-    absl::StatusOr<Execution> execution = Execute(
-        commit.request,
-        ExecutionContext{&*batch.overlay, &*last_changes_, can_store, revision,
-                         options_.max_leaf_bytes});
+    absl::StatusOr<Execution> execution =
+        ExecuteCommit(commit.request, batch, revision);
     const std::vector<Path> cleared = batch.overlay->TakeClearedEmptyMaps();
     if (batch.recall.has_value() && batch.recall->missed()) {
-      batch.overlay->Restore(std::move(savepoint));
       read_ahead_->Add(std::move(commit));
       continue;
     }
     if (!execution.ok()) {
-      batch.overlay->Restore(std::move(savepoint));
       batch.answers.push_back({std::move(commit.done), execution.status()});
       continue;
     }
@@ -197,6 +240,9 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       batch.reads.push_back(commit.request.read_ahead);
     }
     leases_->Stage(commit.request, result);
+    if (commit.request.derivation.has_value()) {
+      EndLeasesOfDestination(*commit.request.derivation);
+    }
     records_->Stage(commit.request.records);
     if (commit.request.identity.has_value()) {
       answered_->Stage(*commit.request.identity, result);
@@ -217,6 +263,14 @@ void Sequencer::Answer(Batch& batch, QueuedCommit& commit,
   } else {
     batch.answers.push_back({std::move(commit.done), std::move(result)});
   }
+}
+
+void Sequencer::EndLeasesOfDestination(const DerivationChange& change) {
+  const auto* define = std::get_if<DefineDerivation>(&change);
+  if (define == nullptr) return;
+  CommitRequest end;
+  end.operations.push_back(DeleteOperation{.path = define->definition.dest});
+  leases_->Stage(end, CommitResult());
 }
 
 bool Sequencer::IsAboutDurable(const CommitRequest& request) const {
@@ -417,6 +471,7 @@ void Sequencer::Decide(Batch& batch) {
                             return IsDurable(effect.path);
                           });
                     });
+    AddDerivedWrites(batch.derivations, last_given_, &decision);
     AddToJournal(batch, &decision);
     absl::Status status = options_.commit_store->Commit(decision);
     if (!status.ok()) {
@@ -453,6 +508,8 @@ void Sequencer::Publish(Batch& batch) {
   answered_->PublishStaged();
   records_->PublishStaged();
   history_->Append(batch.group);
+  derivations_ = batch.derivations;
+  derivation_engine_.Published(derivations_);
   PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));

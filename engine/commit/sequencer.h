@@ -21,11 +21,14 @@
 #include "engine/commit/commit_queue.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/effect.h"
+#include "engine/commit/executor.h"
 #include "engine/commit/last_changes.h"
 #include "engine/commit/leaf_cache.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/read_ahead.h"
+#include "engine/derivation/derivation_engine.h"
+#include "engine/derivation/derivation_state.h"
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
 #include "engine/lease/lease_table.h"
@@ -42,6 +45,11 @@ struct SequencerOptions {
   std::vector<Mount> mounts;
   // Null: nothing is durable, and each start begins an epoch.
   std::unique_ptr<CommitStore> commit_store;
+  // One of the commit store's trees, for what is derived. Null: derived values
+  // are computed anew at each start.
+  std::unique_ptr<Backend> derived_store;
+  // Bounds of what derivations use.
+  DerivationLimits derivations;
   // Required; outlives the sequencer.
   const Clock* clock = nullptr;
   // Required; outlives the sequencer.
@@ -74,7 +82,8 @@ struct SequencerOptions {
 //
 //   1. take what is queued
 //   2. execute each commit in order, against the published state and what this
-//      batch has changed so far; each that changes something gets a revision.
+//      batch has changed so far; what is derived follows in the same commit;
+//      each that changes something gets a revision.
 //      One whose request was answered before, or earlier in the batch, is not
 //      executed: it gets that answer
 //   3. split the changes by mount; write the commit store's part and the
@@ -188,16 +197,24 @@ class Sequencer {
   // One operation for each place: anything there may have changed.
   SequencedCommit MountCommit(const std::vector<Path>& places,
                               const PublishedState& after) const;
+  // Takes over what was derived before the start.
+  absl::Status LoadDerivations();
   // A snapshot of every mount, as of `revision`.
   std::shared_ptr<const PublishedState> StateOfAllMounts(Revision revision);
 
   void Run();
   void RunBatch(std::vector<QueuedCommit> commits);
+  // Step 2 of one commit: its operations, and what is derived. After an error
+  // everything is as before.
+  absl::StatusOr<Execution> ExecuteCommit(CommitRequest& request, Batch& batch,
+                                          Revision revision);
   // Step 2.
   void ExecuteCommits(std::vector<QueuedCommit>& commits, Batch& batch);
   // Now if it is relaxed, else with its batch.
   void Answer(Batch& batch, QueuedCommit& commit,
               absl::StatusOr<CommitResult> result);
+  // What is derived from now on does not go by itself.
+  void EndLeasesOfDestination(const DerivationChange& change);
   // Whether anything that it asks for is to be there after a crash.
   bool IsAboutDurable(const CommitRequest& request) const;
   // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
@@ -244,8 +261,19 @@ class Sequencer {
   // Its parts: what is to be decided, and showing it.
   CommitGroup StageMountChange(const Path& at,
                                std::vector<RecordChange> records,
+                               DerivationState* derivations,
                                CommitBatch* decision);
-  void ShowMountChange(const Path& at, const CommitGroup& group);
+  void ShowMountChange(const CommitGroup& group,
+                       const DerivationState& derivations);
+  // What is derived after the commit's changes of mounts, which `after` shows:
+  // more effects, and the state to publish.
+  absl::Status FollowMounts(const PublishedState& after,
+                            std::optional<DerivationChange> change,
+                            SequencedCommit* commit,
+                            DerivationState* derivations);
+  // What the store of derived values is to write.
+  void AddDerivedWrites(const DerivationState& after, Revision revision,
+                        CommitBatch* decision);
   // What somebody did to the files of a mount becomes a commit.
   absl::Status CommitEdits(const Path& at, std::vector<Write> edits);
   void WatchEdits(MountedBackend& mounted);
@@ -265,6 +293,8 @@ class Sequencer {
   void RememberLeaves(const Batch& batch);
   // After `cause`: opens the store again and publishes what survived.
   void Recover(const absl::Status& cause, Batch& batch);
+  // Whether what is derived changed in a batch without revisions.
+  bool ChangesDerivations(const Batch& batch) const;
   // The store, and what is known of its leases, requests and records.
   absl::Status ReopenStore();
   void SetHealth(absl::Status health);
@@ -287,6 +317,11 @@ class Sequencer {
   std::optional<LeaseTable> leases_;
   std::optional<AnsweredRequests> answered_;
   std::optional<RecordTable> records_;
+  DerivationEngine derivation_engine_;
+  // As published.
+  DerivationState derivations_;
+  // Whether the first commit is to compute everything anew.
+  bool recompute_ = false;
   std::optional<Publication> publication_;
   CommitQueue queue_;
 

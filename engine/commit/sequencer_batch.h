@@ -17,6 +17,7 @@
 #include "engine/commit/published_state.h"
 #include "engine/commit/remembered_reads.h"
 #include "engine/commit/sequencer.h"
+#include "engine/derivation/derivation_state.h"
 
 namespace restate {
 
@@ -31,7 +32,8 @@ struct Sequencer::Batch {
   Batch(std::shared_ptr<const PublishedState> published,
         const LeafCache* leaves)
       : state(std::move(published)),
-        overlay(std::in_place, &state->tree(), leaves) {}
+        overlay(std::in_place, &state->clients_tree(), leaves),
+        derivations(state->derivations()) {}
   // The mounts at `slow` are not read, but recalled.
   Batch(std::shared_ptr<const PublishedState> published,
         const LeafCache* leaves, const std::vector<Path>& slow,
@@ -39,11 +41,13 @@ struct Sequencer::Batch {
       : state(std::move(published)),
         recall(std::in_place, state->revision(), last_changes),
         recalled_tree(std::in_place, WithRecall(slow)),
-        overlay(std::in_place, &*recalled_tree, leaves) {}
+        overlay(std::in_place, &*recalled_tree, leaves),
+        derivations(state->derivations()) {}
 
   // The state before the batch, as far as the sequencer may read it.
   const Snapshot& tree() const {
-    return recalled_tree.has_value() ? *recalled_tree : state->tree();
+    if (recalled_tree.has_value()) return *recalled_tree;
+    return state->clients_tree();
   }
   std::vector<MountedSnapshot> WithRecall(const std::vector<Path>& slow) {
     std::vector<MountedSnapshot> mounts = state->mounts();
@@ -64,6 +68,8 @@ struct Sequencer::Batch {
   std::vector<std::shared_ptr<const RememberedReads>> reads;
   // None once the batch has failed.
   std::optional<Overlay> overlay;
+  // What is derived, after the commits so far.
+  DerivationState derivations;
   // In order; those of relaxed commits have gone out already.
   std::vector<Answer> answers;
   // Whether an answer to remember, of a commit without a revision, is to be as

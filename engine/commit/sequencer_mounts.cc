@@ -74,7 +74,8 @@ std::shared_ptr<const PublishedState> Sequencer::StateOfAllMounts(
     mounts.push_back(
         MountedSnapshot{mounted.at(), std::move(snapshot), mounted.kind()});
   }
-  return std::make_shared<const PublishedState>(revision, std::move(mounts));
+  return std::make_shared<const PublishedState>(revision, std::move(mounts),
+                                                derivations_);
 }
 
 Sequencer::MountSlot Sequencer::NewSlot(Mount mount) {
@@ -254,7 +255,7 @@ SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
   commit.commit_time = options_.clock->Now();
   commit.origin = CommitOrigin::kMount;
   for (const Path& place : places) {
-    absl::StatusOr<NodeProbe> now = after.tree().Probe(place);
+    absl::StatusOr<NodeProbe> now = after.clients_tree().Probe(place);
     Effect effect;
     effect.index = static_cast<int32_t>(commit.effects.size());
     effect.path = place;
@@ -269,16 +270,54 @@ SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
   return commit;
 }
 
+absl::Status Sequencer::FollowMounts(
+    const PublishedState& after, std::optional<DerivationChange> change,
+    SequencedCommit* commit, DerivationState* derivations) {
+  Overlay overlay(&after.clients_tree());
+  const auto can_store = [this](const Write& write) { return CanStore(write); };
+  const ExecutionContext context{&overlay,         &derivations_.values,
+                                 &*last_changes_,  can_store,
+                                 commit->revision, options_.max_leaf_bytes};
+  CommitRequest request;
+  request.origin = CommitOrigin::kMount;
+  request.derivation = std::move(change);
+  Execution execution;
+  execution.next_index = static_cast<int32_t>(commit->effects.size());
+  execution.effects = std::move(commit->effects);
+  *derivations = derivations_;
+  absl::Status status =
+      derivation_engine_.Apply(&request, context, derivations, &execution);
+  commit->effects = std::move(execution.effects);
+  return status;
+}
+
+void Sequencer::AddDerivedWrites(const DerivationState& after,
+                                 Revision revision, CommitBatch* decision) {
+  if (options_.derived_store == nullptr) return;
+  std::vector<Write> writes =
+      DerivationEngine::WritesBetween(derivations_, after, revision);
+  if (writes.empty()) return;
+  decision->mounts.push_back(MountWrites{
+      *options_.derived_store->commit_store_mount(), std::move(writes)});
+}
+
 CommitGroup Sequencer::StageMountChange(
-    const Path& at, std::vector<RecordChange> records, CommitBatch* decision) {
+    const Path& at, std::vector<RecordChange> records,
+    DerivationState* derivations, CommitBatch* decision) {
   const Revision revision = last_given_ + 1;
   // What is hidden now, or gone, does not expire.
   for (const Path& path : leases_->Paths()) {
     if (at.Contains(path)) leases_->End(path);
   }
   records_->Stage(records);
+  const std::shared_ptr<const PublishedState> after =
+      StateOfAllMounts(revision);
+  SequencedCommit commit = MountCommit({at}, *after);
+  // Nothing refuses a mount: what cannot be derived is an error there.
+  FollowMounts(*after, std::nullopt, &commit, derivations).IgnoreError();
+  AddDerivedWrites(*derivations, revision, decision);
   CommitGroup group = std::make_shared<const std::vector<SequencedCommit>>(
-      1, MountCommit({at}, *StateOfAllMounts(revision)));
+      1, std::move(commit));
   last_given_ = revision;
   publication_->GiveOut(revision);
   decision->last_committed = revision;
@@ -289,11 +328,14 @@ CommitGroup Sequencer::StageMountChange(
   return group;
 }
 
-void Sequencer::ShowMountChange(const Path& at, const CommitGroup& group) {
+void Sequencer::ShowMountChange(const CommitGroup& group,
+                                const DerivationState& derivations) {
+  derivations_ = derivations;
   leaf_cache_.Clear();
   leases_->PublishStaged();
   records_->PublishStaged();
-  last_changes_->RecordSubtree(at, group->front().revision);
+  RecordChanges(group->front().effects, group->front().revision,
+                &*last_changes_);
   history_->Append(group);
   PublishState(group->front().revision);
   options_.listener->OnPublished(*group);
@@ -310,7 +352,9 @@ absl::StatusOr<Revision> Sequencer::ChangeMounts(
   mounts_.swap(mounts);
   UseMounts();
   CommitBatch decision;
-  const CommitGroup group = StageMountChange(at, std::move(records), &decision);
+  DerivationState derivations;
+  const CommitGroup group =
+      StageMountChange(at, std::move(records), &derivations, &decision);
   const Revision revision = group->front().revision;
   decision.journal_releases = std::move(releases);
   absl::Status decided;
@@ -331,7 +375,7 @@ absl::StatusOr<Revision> Sequencer::ChangeMounts(
     UseMounts();
   }
   last_committed_ = revision;
-  ShowMountChange(at, group);
+  ShowMountChange(group, derivations);
   return revision;
 }
 

@@ -85,6 +85,11 @@ void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
       found.last_committed >= batch.group->back().revision;
   // If it fails the store does, and the next batch finds out.
   history_->StoreReopened(found.last_committed).IgnoreError();
+  // Definitions may have survived without a revision.
+  if (batch.group == nullptr &&
+      DerivationEngine::Defines(found.records, batch.derivations)) {
+    derivations_ = batch.derivations;
+  }
   if (!survived) {
     PublishState(last_given_);
     return;

@@ -73,6 +73,7 @@ absl::Status Sequencer::Initialize() {
   // No precondition or resumption reaches across what was changed.
   if (!changed.empty()) ++last_given_;
   last_changes_.emplace(options_.last_changes_bytes, last_given_);
+  if (absl::Status status = LoadDerivations(); !status.ok()) return status;
   std::shared_ptr<const PublishedState> first = StateOfAllMounts(last_given_);
   for (size_t i = 0; i < mounts_.size(); ++i) {
     // One that is kept apart may come later.
@@ -85,7 +86,27 @@ absl::Status Sequencer::Initialize() {
     return status;
   }
   history_->SetPublished(last_given_);
+  if (!derivations_.empty()) first = StateOfAllMounts(last_given_);
   publication_.emplace(std::move(first));
+  return absl::OkStatus();
+}
+
+absl::Status Sequencer::LoadDerivations() {
+  if (options_.commit_store == nullptr) return absl::OkStatus();
+  Tree values;
+  if (options_.derived_store != nullptr) {
+    absl::StatusOr<std::shared_ptr<const Snapshot>> snapshot =
+        options_.derived_store->TakeSnapshot();
+    if (!snapshot.ok()) return snapshot.status();
+    absl::StatusOr<ReadResult> read = (*snapshot)->Read(Path(), ReadLimits());
+    if (!read.ok()) return read.status();
+    values = std::move(read->tree);
+  }
+  absl::StatusOr<DerivationState> loaded = derivation_engine_.Load(
+      options_.commit_store->state().records, values);
+  if (!loaded.ok()) return loaded.status();
+  derivations_ = *std::move(loaded);
+  recompute_ = !derivations_.empty();
   return absl::OkStatus();
 }
 
@@ -200,8 +221,19 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
 
   CommitGroup group;
   if (!places.empty()) {
+    SequencedCommit commit = MountCommit(places, first);
+    if (recompute_) {
+      // What is derived from what was reset follows in the same commit.
+      DerivationState derivations;
+      absl::Status status = FollowMounts(first, RecomputeDerivations(),
+                                         &commit, &derivations);
+      if (!status.ok()) return status;
+      AddDerivedWrites(derivations, last_given_, &reset);
+      derivations_ = std::move(derivations);
+      recompute_ = false;
+    }
     group = std::make_shared<const std::vector<SequencedCommit>>(
-        1, MountCommit(places, first));
+        1, std::move(commit));
     reset.history = history_->Prepare(*group);
     last_committed_ = last_given_;
   }

@@ -50,6 +50,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kAlreadyExists, "MOUNT_EXISTS"};
     case Reason::kNotExported:
       return {StatusCode::kNotFound, "NOT_EXPORTED"};
+    case Reason::kDerivationNotFound:
+      return {StatusCode::kNotFound, "DERIVATION_NOT_FOUND"};
     case Reason::kCallbackExists:
       return {StatusCode::kAlreadyExists, "CALLBACK_EXISTS"};
     case Reason::kKindMismatch:
@@ -68,6 +70,14 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "CONFIGURED_MOUNT"};
     case Reason::kWrongStore:
       return {StatusCode::kFailedPrecondition, "WRONG_STORE"};
+    case Reason::kDerivedPath:
+      return {StatusCode::kFailedPrecondition, "DERIVED_PATH"};
+    case Reason::kCycle:
+      return {StatusCode::kFailedPrecondition, "CYCLE"};
+    case Reason::kDestNotEmpty:
+      return {StatusCode::kFailedPrecondition, "DEST_NOT_EMPTY"};
+    case Reason::kDerivationFailed:
+      return {StatusCode::kFailedPrecondition, "DERIVATION_FAILED"};
     case Reason::kPreconditionFailed:
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:
@@ -110,6 +120,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "LUA_BUDGET"};
     case Reason::kLuaMemory:
       return {StatusCode::kResourceExhausted, "LUA_MEMORY"};
+    case Reason::kDerivationBudget:
+      return {StatusCode::kResourceExhausted, "DERIVATION_BUDGET"};
     case Reason::kOutcomeUnknown:
       return {StatusCode::kUnavailable, "OUTCOME_UNKNOWN"};
     case Reason::kMountUnavailable:

@@ -24,6 +24,7 @@ enum class Reason {
   kSubscriptionNotFound,
   kRunNotFound,
   kTrackerNotFound,
+  kDerivationNotFound,
   kMountNotFound,
   kNotExported,
   // ALREADY_EXISTS.
@@ -36,6 +37,10 @@ enum class Reason {
   kLuaError,
   kExported,
   kTrackerLoop,
+  kDerivedPath,
+  kCycle,
+  kDestNotEmpty,
+  kDerivationFailed,
   kConfiguredMount,
   kWrongStore,
   // ABORTED.
@@ -62,6 +67,7 @@ enum class Reason {
   kTooManyTrackers,
   kLuaBudget,
   kLuaMemory,
+  kDerivationBudget,
   // UNAVAILABLE.
   kOutcomeUnknown,
   kMountUnavailable,

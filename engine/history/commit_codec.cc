@@ -127,6 +127,7 @@ void EncodeEffect(const Effect& effect, std::string_view previous_key,
   operation->set_before_omitted(!effect.complete);
   operation->set_after_omitted(effect.after_incomplete);
   operation->set_below_unknown(effect.below_unknown);
+  operation->set_derived(effect.derived);
 }
 
 // Puts the value of a field into `*tree`; false if it is no value.
@@ -176,6 +177,7 @@ const char* DecodeEffect(const RecordedOperation& operation,
   effect->complete = !operation.before_omitted();
   effect->after_incomplete = operation.after_omitted();
   effect->below_unknown = operation.below_unknown();
+  effect->derived = operation.derived();
   return nullptr;
 }
 

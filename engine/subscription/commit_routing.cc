@@ -56,6 +56,10 @@ std::shared_ptr<Emission> NewEmission(const SequencedCommit& commit,
   emission->payload = effect.payload;
   emission->commit_time = commit.commit_time;
   emission->origin = OriginOf(commit.origin);
+  if (effect.derived) {
+    emission->origin = OriginKind::kDerivation;
+    emission->derivation = effect.path;
+  }
   return emission;
 }
 

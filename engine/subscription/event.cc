@@ -15,7 +15,8 @@ size_t BytesOf(const Tree& value) {
 }  // namespace
 
 size_t Emission::ByteSize() const {
-  return kEventBytes + emitting_path.key().size() + BytesOf(prev_value) +
+  return kEventBytes + emitting_path.key().size() +
+         derivation.key().size() + BytesOf(prev_value) +
          BytesOf(new_value) + BytesOf(payload);
 }
 

@@ -20,7 +20,7 @@ class BubbleGate;
 
 enum class EventKind { kSet, kDelete, kPing, kInitial };
 
-enum class OriginKind { kClient, kMount, kExpired, kFile };
+enum class OriginKind { kClient, kMount, kExpired, kFile, kDerivation };
 
 // Values larger than this are left out of events and flagged.
 inline constexpr size_t kMaxEventValueBytes = size_t{1} << 20;
@@ -42,6 +42,8 @@ struct Emission {
   Tree payload;
   absl::Time commit_time;
   OriginKind origin = OriginKind::kClient;
+  // Which derivation, if it is one: its destination.
+  Path derivation;
   // ByteSize(), counted once, when the emission is complete.
   size_t bytes = 0;
 

@@ -170,6 +170,11 @@ Tree ReplaceOwn(const Tree& root, const Path& path, const Tree& own) {
       });
 }
 
+bool Identical(const Tree& a, const Tree& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a.has_value() || Value::Identical(*a, *b);
+}
+
 bool ForEachOwnValue(const Tree& node, OwnValueVisitor visit) {
   std::string key;
   return !node.has_value() || VisitOwnValues(*node, &key, visit);

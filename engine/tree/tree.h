@@ -50,6 +50,9 @@ Tree Replace(const Tree& root, const Path& path, const Tree& subtree);
 // nothing; children stay. {} where there are children is nothing.
 Tree ReplaceOwn(const Tree& root, const Path& path, const Tree& own);
 
+// Whether both are absent, or the same in kinds and bits.
+bool Identical(const Tree& a, const Tree& b);
+
 // Calls `visit` with each own value of `node`, parents first, then children in
 // byte order: the leaves, and the empty maps. `path` is relative to `node`.
 // Stops when `visit` returns false; returns whether it got to the end.

@@ -38,6 +38,8 @@ v1::Origin::Kind EncodeOrigin(OriginKind origin) {
       return v1::Origin::KIND_EXPIRED;
     case OriginKind::kFile:
       return v1::Origin::KIND_FILE;
+    case OriginKind::kDerivation:
+      return v1::Origin::KIND_DERIVATION;
   }
   return v1::Origin::KIND_UNSPECIFIED;
 }
@@ -78,6 +80,10 @@ void EncodeEmission(const Emission& emission, const EventView& view,
     EncodeTime(emission.commit_time, proto->mutable_commit_time());
   }
   proto->mutable_origin()->set_kind(EncodeOrigin(emission.origin));
+  if (emission.origin == OriginKind::kDerivation) {
+    EncodePath(emission.derivation,
+               proto->mutable_origin()->mutable_derivation());
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
 #include "engine/commit/mount_records.h"
+#include "engine/derivation/derived_store.h"
 #include "engine/error/error.h"
 #include "restate/v1/mount.pb.h"
 #include "service/mounts/mount_adapter.h"
@@ -138,6 +139,12 @@ absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
                           &options.mounts);
   }
   if (!status.ok()) return status;
+  if (store != nullptr) {
+    absl::StatusOr<std::unique_ptr<Backend>> derived =
+        store->OpenMount(DerivedStorePlace());
+    if (!derived.ok()) return derived.status();
+    options.derived_store = *std::move(derived);
+  }
   options.commit_store = std::move(store);
   absl::StatusOr<std::unique_ptr<Controller>> controller =
       Controller::Start(std::move(options));

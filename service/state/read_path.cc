@@ -46,8 +46,8 @@ absl::StatusOr<Reading> ReadPath(const PublishedState& state, const Path& path,
   limits.max_bytes = options.max_bytes;
   bool left_out = false;
   absl::StatusOr<ReadResult> result =
-      options.partial ? state.ReadPartial(path, limits, &left_out)
-                      : state.tree().Read(path, limits);
+      state.Read(path, options.view, limits,
+                 options.partial ? &left_out : nullptr);
   if (!result.ok()) return result.status();
   if (result->over_limit) return ReadTooLarge(path, options.max_bytes);
   Reading reading{.tree = std::move(result->tree),

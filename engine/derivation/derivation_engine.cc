@@ -1,0 +1,317 @@
+#include "engine/derivation/derivation_engine.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/commit/overlay_reader.h"
+#include "engine/derivation/definition_codec.h"
+#include "engine/derivation/derivation_graph.h"
+#include "engine/error/error.h"
+
+namespace restate {
+namespace {
+
+// Where a store of values keeps that of a destination.
+Path PlaceOf(uint64_t id) { return Path().Child(std::to_string(id)); }
+
+// A derivation of which nothing is known yet.
+Derivation NewDerivation(Definition definition, uint64_t version) {
+  auto progress = std::make_shared<DerivationProgress>();
+  progress->reads = definition.sources;
+  std::sort(progress->reads.begin(), progress->reads.end());
+  Derivation derivation;
+  derivation.definition =
+      std::make_shared<const Definition>(std::move(definition));
+  derivation.version = version;
+  derivation.progress = std::move(progress);
+  return derivation;
+}
+
+void AddSources(const Derivation& derivation, DerivationState* state) {
+  for (const Path& source : derivation.progress->reads) {
+    state->sources.Add(source, derivation.definition->dest);
+  }
+}
+
+// The destination around `dest`, if any.
+std::optional<Path> OuterOf(const DerivedValues& values, const Path& dest) {
+  return values.OwnerOf(dest.parent());
+}
+
+bool IsRecord(std::string_view key) {
+  return key.starts_with(kDerivationRecordPrefix);
+}
+
+}  // namespace
+
+absl::StatusOr<DerivationState> DerivationEngine::Load(
+    const std::map<std::string, std::string>& records, const Tree& values) {
+  DerivationState state;
+  for (const auto& [key, record] : records) {
+    if (!IsRecord(key)) continue;
+    absl::StatusOr<StoredDefinition> stored = DecodeDefinition(record);
+    if (!stored.ok()) return stored.status();
+    const Path dest = stored->definition.dest;
+    state.next_number = std::max(state.next_number, stored->id + 1);
+    state.values.Add(dest, stored->id);
+    state.values.SetValue(dest, tree::Get(values, PlaceOf(stored->id)));
+    Derivation derivation = NewDerivation(std::move(stored->definition), 0);
+    AddSources(derivation, &state);
+    state.derivations =
+        state.derivations.Set(dest.key(), std::move(derivation));
+  }
+  // Versions are above every place.
+  PersistentMap<Derivation> numbered = state.derivations;
+  for (auto it = state.derivations.begin(); !it.at_end(); ++it) {
+    Derivation derivation = it->value;
+    derivation.version = state.next_number++;
+    auto progress =
+        std::make_shared<DerivationProgress>(*derivation.progress);
+    progress->computed_present = true;
+    derivation.progress = std::move(progress);
+    numbered = numbered.Set(it->key, std::move(derivation));
+  }
+  state.derivations = std::move(numbered);
+  absl::StatusOr<DerivationGraph::Built> built =
+      DerivationGraph::Build(state.values, state.derivations);
+  if (!built.ok()) return built.status();
+  state.graph = built->graph;
+  return state;
+}
+
+absl::Status DerivationEngine::Apply(CommitRequest* request,
+                                     const ExecutionContext& context,
+                                     DerivationState* state,
+                                     Execution* execution) {
+  if (state->empty() && !request->derivation.has_value()) {
+    return absl::OkStatus();
+  }
+  OverlayReader client(context.overlay);
+  Evaluation::Context parts;
+  parts.state = state;
+  parts.client = &client;
+  parts.functions = &functions_;
+  parts.limits = &limits_;
+  parts.revision = context.revision;
+  parts.refusable = !request->derivation.has_value() &&
+                    !request->expiry.has_value() &&
+                    request->origin == CommitOrigin::kClient;
+  parts.limiter = &execution->limiter;
+  parts.effects = &execution->effects;
+  parts.next_index = &execution->next_index;
+  Evaluation evaluation(parts);
+  if (request->derivation.has_value()) {
+    absl::Status status = std::visit(
+        [&](const auto& change) {
+          return Change(change, request, context, execution, state,
+                        &evaluation);
+        },
+        *request->derivation);
+    if (!status.ok()) return status;
+  } else {
+    // Derived writes are appended while they are looked at.
+    const size_t operations = execution->effects.size();
+    for (size_t i = 0; i < operations; ++i) {
+      evaluation.NoteEffect(execution->effects[i]);
+    }
+  }
+  return evaluation.Run();
+}
+
+absl::Status DerivationEngine::ClearDestination(
+    const DefineDerivation& change, const ExecutionContext& context,
+    Execution* execution) {
+  const Path& dest = change.definition.dest;
+  absl::StatusOr<NodeProbe> probe = context.overlay->Probe(dest);
+  if (!probe.ok()) return probe.status();
+  if (!probe->exists()) return absl::OkStatus();
+  if (!change.overwrite) {
+    return MakeError(
+        Reason::kDestNotEmpty,
+        absl::StrCat("clients have written at ", dest.ToText(),
+                     ", which is to be derived: delete that first, or set "
+                     "`overwrite`"),
+        {{"path", dest.ToText()}});
+  }
+  CommitRequest clearing;
+  clearing.operations.push_back(DeleteOperation{.path = dest});
+  absl::StatusOr<Execution> cleared = Execute(clearing, context);
+  if (!cleared.ok()) return cleared.status();
+  cleared->results.clear();
+  *execution = *std::move(cleared);
+  return absl::OkStatus();
+}
+
+absl::Status DerivationEngine::Change(const DefineDerivation& change,
+                                      CommitRequest* request,
+                                      const ExecutionContext& context,
+                                      Execution* execution,
+                                      DerivationState* state,
+                                      Evaluation* evaluation) {
+  const Definition& definition = change.definition;
+  const Path& dest = definition.dest;
+  absl::Status status = CheckDefinition(definition);
+  if (!status.ok()) return status;
+  const uint64_t version = state->next_number++;
+  if (status = functions_.Get(version, definition).status(); !status.ok()) {
+    return status;
+  }
+  const Derivation* found = state->Find(dest);
+  const std::optional<Derivation> before =
+      found == nullptr ? std::nullopt : std::optional<Derivation>(*found);
+  const bool same = before.has_value() && *before->definition == definition;
+  if (same && definition.hosted()) return absl::OkStatus();
+
+  uint64_t id = 0;
+  if (before.has_value()) {
+    id = state->values.Find(dest)->id;
+    for (const Path& old : before->progress->reads) {
+      state->sources.Remove(old, dest);
+    }
+  } else {
+    if (!state->values.OwnerOf(dest).has_value()) {
+      status = ClearDestination(change, context, execution);
+      if (!status.ok()) return status;
+    }
+    id = state->next_number++;
+    state->values.Add(dest, id);
+  }
+  Derivation derivation = NewDerivation(definition, version);
+  if (same) {
+    auto progress =
+        std::make_shared<DerivationProgress>(*derivation.progress);
+    progress->computed_present = before->progress->computed_present;
+    derivation.progress = std::move(progress);
+  }
+  AddSources(derivation, state);
+  state->derivations = state->derivations.Set(dest.key(), derivation);
+  if (status = evaluation->RebuildGraph(); !status.ok()) return status;
+  request->records.push_back(
+      {DerivationRecordKey(dest), EncodeDefinition({id, definition})});
+
+  for (size_t i = 0, n = execution->effects.size(); i < n; ++i) {
+    evaluation->NoteEffect(execution->effects[i]);
+  }
+  // What another function gave is nothing to wait with.
+  if (definition.hosted()) {
+    status = evaluation->Clear(dest);
+    if (!status.ok()) return status;
+  }
+  evaluation->MarkWhole(dest);
+  if (const std::optional<Path> outer = OuterOf(state->values, dest);
+      outer.has_value() && !before.has_value()) {
+    evaluation->MarkWhole(*outer);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DerivationEngine::Change(const RemoveDerivation& change,
+                                      CommitRequest* request,
+                                      const ExecutionContext& context,
+                                      Execution* execution,
+                                      DerivationState* state,
+                                      Evaluation* evaluation) {
+  const Path& dest = change.dest;
+  const Derivation* found = state->Find(dest);
+  if (found == nullptr) {
+    return MakeError(Reason::kDerivationNotFound,
+                     absl::StrCat("nothing is derived at ", dest.ToText(),
+                                  ": ListDerivations shows what is"),
+                     {{"path", dest.ToText()}});
+  }
+  const Derivation derivation = *found;
+  absl::Status status = evaluation->Clear(dest);
+  if (!status.ok()) return status;
+  evaluation->Unmark(dest);
+  for (const Path& read : derivation.progress->reads) {
+    state->sources.Remove(read, dest);
+  }
+  state->derivations = state->derivations.Erase(dest.key());
+  state->values.Remove(dest);
+  if (status = evaluation->RebuildGraph(); !status.ok()) return status;
+  request->records.push_back({DerivationRecordKey(dest), std::nullopt});
+  // It may have kept the one around it from holding its key.
+  if (const std::optional<Path> outer = OuterOf(state->values, dest)) {
+    evaluation->MarkWhole(*outer);
+  }
+  // What a mount shows at the path can be seen now.
+  absl::StatusOr<NodeProbe> probe = context.overlay->Probe(dest);
+  if (probe.ok() && probe->exists()) {
+    Effect shown;
+    shown.path = dest;
+    shown.complete = false;
+    shown.after_incomplete = true;
+    shown.below_unknown = true;
+    evaluation->NoteEffect(shown);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DerivationEngine::Change(const CompleteTransform& change,
+                                      CommitRequest*, const ExecutionContext&,
+                                      Execution*, DerivationState*,
+                                      Evaluation* evaluation) {
+  return evaluation->Complete(change);
+}
+
+absl::Status DerivationEngine::Change(const RecomputeDerivations&,
+                                      CommitRequest*, const ExecutionContext&,
+                                      Execution*, DerivationState* state,
+                                      Evaluation* evaluation) {
+  for (auto it = state->derivations.begin(); !it.at_end(); ++it) {
+    evaluation->MarkWhole(it->value.definition->dest);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Write> DerivationEngine::WritesBetween(
+    const DerivationState& before, const DerivationState& after,
+    Revision revision) {
+  std::vector<Write> writes;
+  const auto add = [&](uint64_t id, const Tree& old_value,
+                       const Tree& new_value) {
+    if (tree::Identical(old_value, new_value)) return;
+    writes.push_back(Write{PlaceOf(id), Write::Scope::kSubtree, new_value,
+                           revision, old_value});
+  };
+  DerivedValues::Diff(
+      before.values, after.values,
+      [&](const std::string&, const DerivedValues::Destination* old_one,
+          const DerivedValues::Destination* new_one) {
+        const bool moved = old_one != nullptr && new_one != nullptr &&
+                           old_one->id != new_one->id;
+        if (old_one != nullptr && (new_one == nullptr || moved)) {
+          add(old_one->id, old_one->value, std::nullopt);
+        }
+        if (new_one == nullptr) return;
+        add(new_one->id,
+            old_one == nullptr || moved ? Tree() : old_one->value,
+            new_one->value);
+      });
+  return writes;
+}
+
+bool DerivationEngine::Defines(
+    const std::map<std::string, std::string>& records,
+    const DerivationState& state) {
+  size_t found = 0;
+  for (const auto& [key, record] : records) {
+    if (!IsRecord(key)) continue;
+    absl::StatusOr<StoredDefinition> stored = DecodeDefinition(record);
+    if (!stored.ok()) return false;
+    const Derivation* derivation = state.Find(stored->definition.dest);
+    if (derivation == nullptr ||
+        !(*derivation->definition == stored->definition)) {
+      return false;
+    }
+    ++found;
+  }
+  return found == state.derivations.size();
+}
+
+}  // namespace restate

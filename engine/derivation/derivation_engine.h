@@ -1,0 +1,89 @@
+#ifndef RESTATE_ENGINE_DERIVATION_DERIVATION_ENGINE_H_
+#define RESTATE_ENGINE_DERIVATION_DERIVATION_ENGINE_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/commit/commit_request.h"
+#include "engine/commit/executor.h"
+#include "engine/derivation/derivation_state.h"
+#include "engine/derivation/evaluation.h"
+#include "engine/derivation/lua_functions.h"
+
+namespace restate {
+
+// Keeps derived paths right: what each commit does to the definitions, and what
+// follows from it for their values, in the same commit.
+//
+// It holds compiled functions only. What is derived, and from what, is in the
+// state that is passed to it, so that undoing a commit, or a batch, is putting
+// an older copy back.
+//
+// Not thread-safe: the sequencer's own.
+class DerivationEngine {
+ public:
+  explicit DerivationEngine(const DerivationLimits& limits)
+      : limits_(limits) {}
+
+  // What a store had kept: the records of definitions among `records`, and the
+  // values, each below its number. To be followed by a commit with
+  // RecomputeDerivations. DATA_LOSS / CORRUPT.
+  absl::StatusOr<DerivationState> Load(
+      const std::map<std::string, std::string>& records, const Tree& values);
+
+  // The part of a commit that comes after its operations, of which `execution`
+  // tells: changes definitions as `request` says, and computes each destination
+  // whose sources changed. Effects are appended to the execution, records of
+  // definitions to the request. After an error the state and the overlay must be
+  // put back by the caller.
+  //   INVALID_ARGUMENT / INVALID_REQUEST, INVALID_PATH, LUA_SYNTAX
+  //   NOT_FOUND / DERIVATION_NOT_FOUND
+  //   FAILED_PRECONDITION / CYCLE, DEST_NOT_EMPTY, NOT_STORABLE,
+  //     DERIVATION_FAILED
+  //   RESOURCE_EXHAUSTED / DERIVATION_BUDGET
+  absl::Status Apply(CommitRequest* request, const ExecutionContext& context,
+                     DerivationState* state, Execution* execution);
+
+  // The state is published: what it does not define is not needed any more.
+  void Published(const DerivationState& state) { functions_.KeepOnly(state); }
+
+  // What to write to the store of the values, which keeps each below its number,
+  // so that it holds `after` instead of `before`.
+  static std::vector<Write> WritesBetween(const DerivationState& before,
+                                          const DerivationState& after,
+                                          Revision revision);
+
+  // Whether `records` define what `state` does.
+  static bool Defines(const std::map<std::string, std::string>& records,
+                      const DerivationState& state);
+
+ private:
+  absl::Status Change(const DefineDerivation& change, CommitRequest* request,
+                      const ExecutionContext& context, Execution* execution,
+                      DerivationState* state, Evaluation* evaluation);
+  absl::Status Change(const RemoveDerivation& change, CommitRequest* request,
+                      const ExecutionContext& context, Execution* execution,
+                      DerivationState* state, Evaluation* evaluation);
+  absl::Status Change(const CompleteTransform& change, CommitRequest* request,
+                      const ExecutionContext& context, Execution* execution,
+                      DerivationState* state, Evaluation* evaluation);
+  absl::Status Change(const RecomputeDerivations& change,
+                      CommitRequest* request, const ExecutionContext& context,
+                      Execution* execution, DerivationState* state,
+                      Evaluation* evaluation);
+  // Makes room at a path that is not derived yet.
+  absl::Status ClearDestination(const DefineDerivation& change,
+                                const ExecutionContext& context,
+                                Execution* execution);
+
+  const DerivationLimits limits_;
+  LuaFunctions functions_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_DERIVATION_ENGINE_H_

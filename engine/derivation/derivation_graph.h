@@ -1,0 +1,72 @@
+#ifndef RESTATE_ENGINE_DERIVATION_DERIVATION_GRAPH_H_
+#define RESTATE_ENGINE_DERIVATION_DERIVATION_GRAPH_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/derivation/derivation_state.h"
+#include "engine/path/path.h"
+
+namespace restate {
+
+// Which destinations are computed from which others, and an order in which each
+// comes after those that it depends on.
+//
+// Invariant: there is no cycle. What a tracked derivation read and could not be
+// given, because of a cycle, is no dependency here.
+//
+// Immutable.
+class DerivationGraph {
+ public:
+  // What Build came to.
+  struct Built {
+    std::shared_ptr<const DerivationGraph> graph;
+    // Tracked derivations that can no longer have what they read when they were
+    // last computed, because it depends on them now: to be computed again.
+    std::vector<Path> conflicts;
+  };
+  // FAILED_PRECONDITION / CYCLE naming the chain, if sources make one.
+  static absl::StatusOr<Built> Build(
+      const DerivedValues& values,
+      const PersistentMap<Derivation>& derivations);
+
+  // Where `dest` comes in the order. REQUIRES: it is a destination.
+  size_t PositionOf(const Path& dest) const {
+    return nodes_.at(dest.key()).position;
+  }
+  // What `dest` is computed from, in path order.
+  const std::vector<Path>& UpstreamOf(const Path& dest) const {
+    return nodes_.at(dest.key()).upstream;
+  }
+
+  // The way from `upstream` to `dest` if the latter depends on it, both ends
+  // included; `dest` alone if they are the same. Else empty.
+  std::vector<Path> Chain(const Path& upstream, const Path& dest) const;
+  // The destinations that `dest` depends on, near or far, and itself.
+  std::vector<Path> AllUpstreamOf(const Path& dest) const;
+
+  // "/a -> /b -> /a".
+  static std::string ChainText(absl::Span<const Path> chain);
+
+ private:
+  struct Node {
+    std::vector<Path> upstream;
+    size_t position = 0;
+  };
+
+  // Numbers the nodes; gives the keys of those that cannot be, because they are
+  // on a cycle or behind one.
+  std::vector<std::string> Order();
+  absl::Status CycleAmong(const std::vector<std::string>& keys) const;
+
+  absl::flat_hash_map<std::string, Node> nodes_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_DERIVATION_GRAPH_H_

@@ -1,0 +1,94 @@
+#ifndef RESTATE_ENGINE_DERIVATION_DERIVATION_STATE_H_
+#define RESTATE_ENGINE_DERIVATION_DERIVATION_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/derivation/aggregate_state.h"
+#include "engine/derivation/definition.h"
+#include "engine/derivation/derived_values.h"
+#include "engine/derivation/source_index.h"
+#include "engine/derivation/view.h"
+#include "engine/path/path.h"
+#include "engine/value/persistent_map.h"
+
+namespace restate {
+
+class DerivationGraph;
+
+enum class DerivationStatus {
+  kOk,
+  kError,
+  // Hosted, and its sources have changed since its value was computed.
+  kStale,
+};
+
+// What one derivation has come to. Immutable.
+struct DerivationProgress {
+  DerivationStatus status = DerivationStatus::kOk;
+  // Why it is kError.
+  std::string message;
+  // The commit that it was last computed in.
+  Revision last_revision = 0;
+  // How often it was computed since the server started.
+  int64_t runs = 0;
+  // What it depends on: its sources, or what it read when it was last computed.
+  std::vector<Path> reads;
+  // Those among them that it was not given, because they depend on it.
+  std::vector<Path> cyclic_reads;
+  // An aggregate's, unless it must be computed from the beginning.
+  std::shared_ptr<const AggregateState> aggregate;
+  // Whether the aggregate's source was a leaf, which hides derived children.
+  bool source_was_leaf = false;
+  // Whether this definition gave what the destination holds.
+  bool computed_present = false;
+  // Hosted: the last commit that changed a source, and the one whose sources
+  // the value was computed from.
+  Revision wanted_revision = 0;
+  Revision source_revision = 0;
+};
+
+// One derivation.
+struct Derivation {
+  std::shared_ptr<const Definition> definition;
+  // Another for each time it is defined, in this run of the server.
+  uint64_t version = 0;
+  std::shared_ptr<const DerivationProgress> progress;
+};
+
+// Everything there is to know about derivations at one revision. A value type
+// with structural sharing: published with the state it belongs to, and copied to
+// be able to undo a commit. Safe to read from many threads.
+struct DerivationState {
+  DerivedValues values;
+  // By the destination's key.
+  PersistentMap<Derivation> derivations;
+  SourceIndex sources;
+  // Of `derivations`; null if there are none.
+  std::shared_ptr<const DerivationGraph> graph;
+  // For places and versions; above every one that was given.
+  uint64_t next_number = 1;
+
+  bool empty() const { return derivations.empty(); }
+  const Derivation* Find(const Path& dest) const {
+    return derivations.Find(dest.key());
+  }
+};
+
+// How the derivation of `dest` sees what it reads at `source`: without any
+// derived path inside it, if it contains the destination itself.
+inline View ViewOf(const Path& dest, const Path& source) {
+  return source.Contains(dest) ? View::kWithoutDerived : View::kAll;
+}
+
+// The destinations whose values the derivation of `dest` sees at `source`.
+std::vector<Path> DestinationsSeen(const DerivedValues& values,
+                                   const Path& dest, const Path& source);
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_DERIVATION_STATE_H_

@@ -1,0 +1,164 @@
+#ifndef RESTATE_ENGINE_DERIVATION_EVALUATION_H_
+#define RESTATE_ENGINE_DERIVATION_EVALUATION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/backend/backend.h"
+#include "engine/commit/effect.h"
+#include "engine/commit/effect_limiter.h"
+#include "engine/derivation/change_marks.h"
+#include "engine/derivation/derivation_state.h"
+#include "engine/derivation/layered_read.h"
+#include "engine/derivation/lua_functions.h"
+#include "engine/lua/lua_runtime.h"
+#include "engine/tree/tree.h"
+
+namespace restate {
+
+// Bounds of what derivations use.
+struct DerivationLimits {
+  // Of each call of a Lua function.
+  LuaBudget call;
+  // Lua instructions of all derivations of one client's commit together.
+  int64_t commit_instructions = 20'000'000;
+  // Of one source as an argument.
+  size_t max_source_bytes = size_t{64} << 20;
+  // Of what a destination holds.
+  tree::WriteLimits result;
+  // How often a tracked derivation is computed in one commit before it counts
+  // as one that does not settle. Others are computed once.
+  int max_runs = 20;
+};
+
+// Brings the derivations up to what one commit has left: each that has a source
+// which changed is computed once, after those that it depends on. What comes of
+// it is in the state and the effects that were given.
+//
+// After an error the state, the effects and the clients' part must be put back
+// by the caller. Used for one commit.
+class Evaluation {
+ public:
+  struct Context {
+    // Changed in place.
+    DerivationState* state = nullptr;
+    // What clients wrote, with the commit's own operations.
+    ClientReader* client = nullptr;
+    LuaFunctions* functions = nullptr;
+    const DerivationLimits* limits = nullptr;
+    // The number the commit has if it changes something.
+    Revision revision = 0;
+    // Whether a client waits whose commit can be refused: then the budget of a
+    // commit and OnError::kFailWrite count.
+    bool refusable = false;
+    EffectLimiter* limiter = nullptr;
+    // The effects of the operations; those of derived writes are appended.
+    std::vector<Effect>* effects = nullptr;
+    // The number of the next operation; counts derived writes.
+    int32_t* next_index = nullptr;
+  };
+
+  // The context's parts must outlive the evaluation.
+  explicit Evaluation(const Context& context) : context_(context) {}
+
+  // `effect` is the clients': its readers are to be computed.
+  void NoteEffect(const Effect& effect);
+  // `dest` is to be computed from the beginning.
+  void MarkWhole(const Path& dest);
+  void Unmark(const Path& dest);
+  // Removes what `dest` holds, and marks those who read it.
+  absl::Status Clear(const Path& dest);
+  // After definitions have changed: the graph anew, and those marked that it
+  // changes something for. FAILED_PRECONDITION / CYCLE.
+  absl::Status RebuildGraph();
+  // A hosted transform gave a result.
+  absl::Status Complete(const CompleteTransform& result);
+
+  // Computes everything that is marked. RESOURCE_EXHAUSTED /
+  // DERIVATION_BUDGET, FAILED_PRECONDITION / DERIVATION_FAILED if the commit is
+  // refused; UNAVAILABLE, DATA_LOSS from reading what clients wrote.
+  absl::Status Run();
+
+ private:
+  // What computing a destination gave.
+  struct Outcome {
+    // Nothing for nil. Otherwise what it failed with.
+    absl::StatusOr<Tree> value = Tree();
+    // Hosted, and to be computed by a client: the value stays.
+    bool pending = false;
+  };
+
+  void Mark(const Path& dest);
+  // Computes one that is marked.
+  absl::Status RunOne(const Path& dest);
+  // Computes those that are marked among the ones `dest` depends on, and itself,
+  // but for those that are being computed.
+  absl::Status Settle(const std::vector<Path>& dests);
+  // What is marked and first in order among them; null if nothing is.
+  const Path* FirstMarked(const std::vector<Path>& dests) const;
+
+  absl::StatusOr<Outcome> Compute(const Derivation& derivation,
+                                  DerivationProgress* progress);
+  absl::StatusOr<Outcome> ComputeLua(const Derivation& derivation);
+  absl::StatusOr<Outcome> ComputeTracked(const Derivation& derivation,
+                                         DerivationProgress* progress);
+  absl::StatusOr<Outcome> ComputeAggregate(const Derivation& derivation,
+                                           DerivationProgress* progress);
+  absl::StatusOr<Outcome> ComputeHosted(const Derivation& derivation,
+                                        DerivationProgress* progress);
+  // What get(path) gives. Sets `*wait_for` if others must be computed first.
+  absl::StatusOr<Tree> ReadTracked(const Derivation& derivation,
+                                   const Path& path,
+                                   std::vector<Path>* wait_for,
+                                   std::vector<Path>* cyclic_reads);
+
+  // What one child of an aggregate's source adds.
+  absl::StatusOr<std::optional<Contribution>> ContributionOf(
+      const Derivation& derivation, const LuaFunctions::Compiled& functions,
+      const std::string& name, const Tree& child);
+  // Calls a function within the budgets; the status is that of a commit that is
+  // refused.
+  absl::StatusOr<LuaOutcome> Call(const Derivation& derivation,
+                                  LuaFunction& function,
+                                  absl::Span<const Tree> arguments,
+                                  const LuaReader* reader);
+
+  // The source as the derivation sees it. The inner status is one that the
+  // derivation fails with.
+  absl::StatusOr<Tree> ReadSource(const Path& dest, const Path& source);
+  absl::StatusOr<bool> AnySourceAbsent(const Definition& definition);
+
+  // Judges what was computed, and makes it the destination's value.
+  absl::Status Finish(const Derivation& derivation, Outcome outcome,
+                      DerivationProgress progress);
+  // OK, or why the destination cannot hold the value; makes it canonical.
+  absl::Status CheckResult(const Path& dest, Tree* value) const;
+  // Makes `value` what `dest` holds, if it is another.
+  absl::Status Write(const Definition& definition, Tree value);
+  void Keep(const Path& dest, DerivationProgress progress);
+  // The graph anew, if what a tracked derivation depends on is different.
+  absl::Status UpdateGraph(const Path& dest);
+  void MarkUnlessRunning(const Path& dest);
+
+  const Context context_;
+  // By place in the order.
+  std::set<std::pair<size_t, Path>> marked_;
+  absl::flat_hash_map<std::string, TouchedChildren> touched_;
+  // Those that are being computed, outermost first.
+  std::vector<Path> running_;
+  absl::flat_hash_map<std::string, int> runs_;
+  int64_t instructions_ = 0;
+  // Those that used instructions, in path order.
+  std::set<Path> called_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_EVALUATION_H_
