@@ -98,7 +98,7 @@ void BackupWriter::SkipPresence() {
 
 absl::Status BackupWriter::FillEntries(BackupChunk* chunk) {
   if (cursor_ == nullptr) {
-    cursor_ = checkpoint_.state->tree().NewCursor();
+    cursor_ = checkpoint_.state->clients_tree().NewCursor();
     cursor_->Seek("");
   }
   size_t bytes = 0;
@@ -127,7 +127,7 @@ absl::Status BackupWriter::FillLeases(BackupChunk* chunk) {
     if (IsPresence(lease.path)) continue;
     // A lease may outlast what it was on.
     absl::StatusOr<NodeProbe> node =
-        checkpoint_.state->tree().Probe(lease.path);
+        checkpoint_.state->clients_tree().Probe(lease.path);
     if (!node.ok()) return node.status();
     if (!node->exists()) continue;
     storage::v1::BackupLease& proto = *chunk->mutable_leases()->add_leases();

@@ -177,8 +177,9 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
                                  revision,        options_.max_leaf_bytes};
   absl::StatusOr<Execution> execution = Execute(request, context);
   if (execution.ok()) {
-    absl::Status derived = derivation_engine_.Apply(
-        &request, context, &batch.derivations, &*execution);
+    absl::Status derived =
+        Derive(*batch.state, *batch.overlay, context, &request,
+               &batch.derivations, &*execution);
     if (!derived.ok()) execution = derived;
   }
   if (execution.ok() && batch.recall.has_value() && batch.recall->missed()) {

@@ -265,6 +265,18 @@ class Sequencer {
                                CommitBatch* decision);
   void ShowMountChange(const CommitGroup& group,
                        const DerivationState& derivations);
+  // What derivations may read: no mount that takes long.
+  struct LocalTree {
+    std::vector<Path> remote;
+    // Without what is at the remote places; none if there are none.
+    std::unique_ptr<const HybridSnapshot> tree;
+  };
+  LocalTree LocalTreeOf(const PublishedState& state) const;
+  // Brings what is derived up to what the operations left in `overlay`, which
+  // is over `state`.
+  absl::Status Derive(const PublishedState& state, Overlay& overlay,
+                      const ExecutionContext& context, CommitRequest* request,
+                      DerivationState* derivations, Execution* execution);
   // What is derived after the commit's changes of mounts, which `after` shows:
   // more effects, and the state to publish.
   absl::Status FollowMounts(const PublishedState& after,

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/backend/memory/memory_backend.h"
 #include "engine/commit/mount_records.h"
+#include "engine/commit/overlay_reader.h"
 #include "engine/commit/sequencer.h"
 #include "engine/commit/sequencer_batch.h"
 #include "engine/error/error.h"
@@ -44,6 +46,26 @@ class HeldSnapshot final : public Snapshot {
   // Let go of last.
   const std::shared_ptr<MountedBackend> mounted_;
   const std::shared_ptr<const Snapshot> snapshot_;
+};
+
+// Reads the changes of an overlay, whatever they are by then, over another tree.
+class RebasedReader final : public ClientReader {
+ public:
+  RebasedReader(const Overlay* changes, const Snapshot* base)
+      : changes_(changes), overlay_(base) {}
+  absl::StatusOr<NodeProbe> Probe(const Path& path) override {
+    overlay_.Restore(changes_->Save());
+    return overlay_.Probe(path);
+  }
+  absl::StatusOr<ReadResult> Read(const Path& path,
+                                  const ReadLimits& limits) override {
+    overlay_.Restore(changes_->Save());
+    return overlay_.Read(path, limits);
+  }
+
+ private:
+  const Overlay* const changes_;
+  Overlay overlay_;
 };
 
 }  // namespace
@@ -270,6 +292,46 @@ SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
   return commit;
 }
 
+Sequencer::LocalTree Sequencer::LocalTreeOf(
+    const PublishedState& state) const {
+  LocalTree local;
+  std::vector<MountedSnapshot> mounts = state.mounts();
+  for (const MountSlot& slot : mounts_) {
+    if (!slot.mounted->backend().slow()) continue;
+    local.remote.push_back(slot.mounted->at());
+    for (MountedSnapshot& mount : mounts) {
+      if (mount.at == local.remote.back()) {
+        mount.snapshot = MakeTreeSnapshot(std::nullopt);
+      }
+    }
+  }
+  if (!local.remote.empty()) {
+    local.tree = std::make_unique<const HybridSnapshot>(std::move(mounts));
+  }
+  return local;
+}
+
+absl::Status Sequencer::Derive(const PublishedState& state, Overlay& overlay,
+                               const ExecutionContext& context,
+                               CommitRequest* request,
+                               DerivationState* derivations,
+                               Execution* execution) {
+  if (derivations->empty() && !request->derivation.has_value()) {
+    return absl::OkStatus();
+  }
+  const LocalTree local = LocalTreeOf(state);
+  OverlayReader all(&overlay);
+  if (local.tree == nullptr) {
+    LocalReader sources(&all, {});
+    return derivation_engine_.Apply(request, context, sources, derivations,
+                                    execution);
+  }
+  RebasedReader here(&overlay, local.tree.get());
+  LocalReader sources(&here, local.remote);
+  return derivation_engine_.Apply(request, context, sources, derivations,
+                                  execution);
+}
+
 absl::Status Sequencer::FollowMounts(
     const PublishedState& after, std::optional<DerivationChange> change,
     SequencedCommit* commit, DerivationState* derivations) {
@@ -286,7 +348,7 @@ absl::Status Sequencer::FollowMounts(
   execution.effects = std::move(commit->effects);
   *derivations = derivations_;
   absl::Status status =
-      derivation_engine_.Apply(&request, context, derivations, &execution);
+      Derive(after, overlay, context, &request, derivations, &execution);
   commit->effects = std::move(execution.effects);
   return status;
 }

@@ -8,7 +8,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "engine/commit/overlay_reader.h"
 #include "engine/derivation/definition_codec.h"
 #include "engine/derivation/derivation_graph.h"
 #include "engine/error/error.h"
@@ -60,23 +59,16 @@ absl::StatusOr<DerivationState> DerivationEngine::Load(
     state.next_number = std::max(state.next_number, stored->id + 1);
     state.values.Add(dest, stored->id);
     state.values.SetValue(dest, tree::Get(values, PlaceOf(stored->id)));
-    Derivation derivation = NewDerivation(std::move(stored->definition), 0);
-    AddSources(derivation, &state);
-    state.derivations =
-        state.derivations.Set(dest.key(), std::move(derivation));
-  }
-  // Versions are above every place.
-  PersistentMap<Derivation> numbered = state.derivations;
-  for (auto it = state.derivations.begin(); !it.at_end(); ++it) {
-    Derivation derivation = it->value;
-    derivation.version = state.next_number++;
+    Derivation derivation =
+        NewDerivation(std::move(stored->definition), next_version_++);
     auto progress =
         std::make_shared<DerivationProgress>(*derivation.progress);
     progress->computed_present = true;
     derivation.progress = std::move(progress);
-    numbered = numbered.Set(it->key, std::move(derivation));
+    AddSources(derivation, &state);
+    state.derivations =
+        state.derivations.Set(dest.key(), std::move(derivation));
   }
-  state.derivations = std::move(numbered);
   absl::StatusOr<DerivationGraph::Built> built =
       DerivationGraph::Build(state.values, state.derivations);
   if (!built.ok()) return built.status();
@@ -84,17 +76,32 @@ absl::StatusOr<DerivationState> DerivationEngine::Load(
   return state;
 }
 
+absl::Status DerivationEngine::CheckSources(const Definition& definition,
+                                            const LocalReader& sources) {
+  if (definition.hosted()) return absl::OkStatus();
+  for (const Path& source : definition.sources) {
+    if (!sources.IsRemote(source)) continue;
+    return MakeError(
+        Reason::kRemoteSource,
+        absl::StrCat("the source ", source.ToText(), " is on a remote mount, "
+                     "which commits do not wait for: derive on that server, or "
+                     "by a hosted transform"),
+        {{"path", source.ToText()}});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DerivationEngine::Apply(CommitRequest* request,
                                      const ExecutionContext& context,
+                                     LocalReader& sources,
                                      DerivationState* state,
                                      Execution* execution) {
   if (state->empty() && !request->derivation.has_value()) {
     return absl::OkStatus();
   }
-  OverlayReader client(context.overlay);
   Evaluation::Context parts;
   parts.state = state;
-  parts.client = &client;
+  parts.client = &sources;
   parts.functions = &functions_;
   parts.limits = &limits_;
   parts.revision = context.revision;
@@ -106,6 +113,11 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.next_index = &execution->next_index;
   Evaluation evaluation(parts);
   if (request->derivation.has_value()) {
+    if (const auto* define =
+            std::get_if<DefineDerivation>(&*request->derivation)) {
+      absl::Status local = CheckSources(define->definition, sources);
+      if (!local.ok()) return local;
+    }
     absl::Status status = std::visit(
         [&](const auto& change) {
           return Change(change, request, context, execution, state,
@@ -157,7 +169,7 @@ absl::Status DerivationEngine::Change(const DefineDerivation& change,
   const Path& dest = definition.dest;
   absl::Status status = CheckDefinition(definition);
   if (!status.ok()) return status;
-  const uint64_t version = state->next_number++;
+  const uint64_t version = next_version_++;
   if (status = functions_.Get(version, definition).status(); !status.ok()) {
     return status;
   }

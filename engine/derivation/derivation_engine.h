@@ -12,6 +12,7 @@
 #include "engine/commit/executor.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/evaluation.h"
+#include "engine/derivation/local_reader.h"
 #include "engine/derivation/lua_functions.h"
 
 namespace restate {
@@ -43,10 +44,12 @@ class DerivationEngine {
   //   INVALID_ARGUMENT / INVALID_REQUEST, INVALID_PATH, LUA_SYNTAX
   //   NOT_FOUND / DERIVATION_NOT_FOUND
   //   FAILED_PRECONDITION / CYCLE, DEST_NOT_EMPTY, NOT_STORABLE,
-  //     DERIVATION_FAILED
+  //     REMOTE_SOURCE, DERIVATION_FAILED
   //   RESOURCE_EXHAUSTED / DERIVATION_BUDGET
+  // Sources are read by `sources`: what of the clients' tree is kept here.
   absl::Status Apply(CommitRequest* request, const ExecutionContext& context,
-                     DerivationState* state, Execution* execution);
+                     LocalReader& sources, DerivationState* state,
+                     Execution* execution);
 
   // The state is published: what it does not define is not needed any more.
   void Published(const DerivationState& state) { functions_.KeepOnly(state); }
@@ -75,6 +78,9 @@ class DerivationEngine {
                       CommitRequest* request, const ExecutionContext& context,
                       Execution* execution, DerivationState* state,
                       Evaluation* evaluation);
+  // OK, or why a server transform cannot read its sources.
+  static absl::Status CheckSources(const Definition& definition,
+                                   const LocalReader& sources);
   // Makes room at a path that is not derived yet.
   absl::Status ClearDestination(const DefineDerivation& change,
                                 const ExecutionContext& context,
@@ -82,6 +88,9 @@ class DerivationEngine {
 
   const DerivationLimits limits_;
   LuaFunctions functions_;
+  // Never goes back, also when a definition is refused: compiled functions are
+  // found by it.
+  uint64_t next_version_ = 1;
 };
 
 }  // namespace restate

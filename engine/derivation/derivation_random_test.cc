@@ -95,7 +95,7 @@ class DerivationRandomTest : public DerivationTest {
     }
   }
   std::string RandomSource() {
-    const auto& state = State()->derivations();
+    const DerivationState state = State()->derivations();
     if (Chance(45) && !state.empty()) {
       size_t skip = Below(state.derivations.size());
       auto it = state.derivations.begin();
@@ -222,10 +222,13 @@ class DerivationRandomTest : public DerivationTest {
     }
     for (int i = 0; i < kCommits && !HasFailure(); ++i) {
       std::map<Path, int64_t> runs;
-      const auto before = State();
-      const auto& old = before->derivations().derivations;
-      for (auto it = old.begin(); !it.at_end(); ++it) {
-        runs[it->value.definition->dest] = it->value.progress->runs;
+      {
+        // Let go of before a restart.
+        const auto before = State();
+        const auto& old = before->derivations().derivations;
+        for (auto it = old.begin(); !it.at_end(); ++it) {
+          runs[it->value.definition->dest] = it->value.progress->runs;
+        }
       }
       bool redefined = false;
       if (Chance(4)) {
@@ -271,9 +274,9 @@ class DerivationRandomTest : public DerivationTest {
       }
       if (redefined) continue;
       for (const auto& [dest, count] : runs) {
-        const Derivation* now = State()->derivations().Find(dest);
-        if (now->definition->tracked()) continue;
-        EXPECT_LE(now->progress->runs, count + 1) << dest.ToText();
+        const Derivation now = Now(dest.ToText());
+        if (now.definition->tracked()) continue;
+        EXPECT_LE(now.progress->runs, count + 1) << dest.ToText();
       }
     }
   }

@@ -70,7 +70,7 @@ struct DerivationState {
   SourceIndex sources;
   // Of `derivations`; null if there are none.
   std::shared_ptr<const DerivationGraph> graph;
-  // For places and versions; above every one that was given.
+  // For the places of values; above every one that was given.
   uint64_t next_number = 1;
 
   bool empty() const { return derivations.empty(); }

@@ -78,6 +78,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "DEST_NOT_EMPTY"};
     case Reason::kDerivationFailed:
       return {StatusCode::kFailedPrecondition, "DERIVATION_FAILED"};
+    case Reason::kRemoteSource:
+      return {StatusCode::kFailedPrecondition, "REMOTE_SOURCE"};
     case Reason::kPreconditionFailed:
       return {StatusCode::kAborted, "PRECONDITION_FAILED"};
     case Reason::kHistoryTooOld:

@@ -41,6 +41,7 @@ enum class Reason {
   kCycle,
   kDestNotEmpty,
   kDerivationFailed,
+  kRemoteSource,
   kConfiguredMount,
   kWrongStore,
   // ABORTED.

@@ -48,6 +48,8 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
        "DEST_NOT_EMPTY"},
       {Reason::kDerivationFailed, StatusCode::kFailedPrecondition,
        "DERIVATION_FAILED"},
+      {Reason::kRemoteSource, StatusCode::kFailedPrecondition,
+       "REMOTE_SOURCE"},
       {Reason::kDerivationBudget, StatusCode::kResourceExhausted,
        "DERIVATION_BUDGET"},
       {Reason::kExported, StatusCode::kFailedPrecondition, "EXPORTED"},
