@@ -21,7 +21,7 @@ namespace restate {
 class PublishedState {
  public:
   PublishedState(Revision revision, std::vector<MountedSnapshot> mounts,
-                 DerivationState derivations)
+                 DerivationState derivations = {})
       : revision_(revision),
         mounts_(mounts),
         clients_(std::move(mounts)),

@@ -138,6 +138,13 @@ class DerivationRandomTest : public DerivationTest {
     return definition;
   }
 
+  static bool HasCircle(const DerivationState& state) {
+    for (auto it = state.derivations.begin(); !it.at_end(); ++it) {
+      if (!it->value.progress->cyclic_reads.empty()) return true;
+    }
+    return false;
+  }
+
   // What a server that was given the same state and definitions only now has.
   void CompareWithRecomputation() {
     const auto state = State();
@@ -168,6 +175,12 @@ class DerivationRandomTest : public DerivationTest {
       ASSERT_EQ(commit(define), absl::OkStatus());
     }
     const auto expected = fresh->publication().Newest();
+    // A circle of reads is an error for whoever closed it: that depends on what
+    // was computed first.
+    if (HasCircle(state->derivations()) || HasCircle(expected->derivations())) {
+      return;
+    }
+    ++compared_;
     for (auto it = derivations.begin(); !it.at_end(); ++it) {
       const Path& dest = it->value.definition->dest;
       const Tree& got = state->derivations().values.Find(dest)->value;
@@ -282,6 +295,7 @@ class DerivationRandomTest : public DerivationTest {
   }
 
   std::mt19937_64 random_;
+  int compared_ = 0;
 };
 
 TEST_F(DerivationRandomTest, EveryValueIsThatOfARecomputation) {
@@ -289,6 +303,9 @@ TEST_F(DerivationRandomTest, EveryValueIsThatOfARecomputation) {
   for (uint64_t i = 0; i < 12 && !HasFailure(); ++i) {
     sequencer_.reset();
     RunRandom(seed + i, false);
+  }
+  if (!HasFailure()) {
+    EXPECT_GT(compared_, 3 * kCommits);
   }
 }
 
