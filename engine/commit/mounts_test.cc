@@ -561,6 +561,24 @@ TEST_F(MountsTest, DefinitionsAreRecordedWithTheirCommit) {
   EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
 }
 
+TEST_F(MountsTest, AStartThatFailsEndsInOrder) {
+  RocksDbOptions options;
+  options.directory = directory_.string();
+  auto store = RocksDbStore::Open(options);
+  ASSERT_TRUE(store.ok()) << store.status();
+  rocksdb_ = store->get();
+  auto plan = std::make_shared<FaultPlan>();
+  plan->FailWrite(1, Happens::kNot);
+  SequencerOptions sequencer;
+  sequencer.mounts.push_back(MountOf({"/", Kind::kRocksDb}));
+  sequencer.commit_store =
+      std::make_unique<FaultyCommitStore>(*std::move(store), plan);
+  sequencer.clock = &clock_;
+  sequencer.listener = &listener_;
+  EXPECT_EQ(Sequencer::Start(std::move(sequencer)).status(),
+            FaultPlan::DefaultError());
+}
+
 TEST_F(MountsTest, EditsByOthersAreCommits) {
   Start({{"/x"}, {"/x/inner", Kind::kMemory}});
   ASSERT_TRUE(Do(Set("/x/a", 1)).ok());

@@ -104,7 +104,8 @@ absl::Status Sequencer::Stop() {
   if (stopped_) return stop_status_;
   stopped_ = true;
   queue_.Stop();
-  read_ahead_->Stop();
+  // There is none if the start did not get that far.
+  if (read_ahead_.has_value()) read_ahead_->Stop();
   if (thread_.joinable()) thread_.join();
   thread_ended_ = true;
   stop_status_ = StopMounts();
