@@ -34,10 +34,13 @@ struct Equality {
     kAlwaysWrite,
     // Both exist and are equal at each of `fields`.
     kFields,
+    // `lua`, a function of `old` and `new`, says so.
+    kLua,
   };
   Kind kind = Kind::kEqual;
   // Relative to the path written.
   std::vector<Path> fields;
+  std::string lua;
 };
 
 // A write of one path.
@@ -134,6 +137,8 @@ struct CommitRequest {
   // If not empty: the tracked run that writes, which is not run again because of
   // this.
   std::string run_id;
+  // Whether the answer waits for hosted transforms (Controller::Commit).
+  bool wait_derived = false;
   // Answer before the fsync.
   bool relaxed = false;
   // If not empty, must be the server's epoch.
@@ -152,6 +157,15 @@ struct OperationResult {
   Tree value;
 };
 
+// A hosted destination that has not reached a commit:
+// restate.v1.PendingDestination.
+struct PendingDestination {
+  enum class Why { kNoHost, kFailed, kSlow };
+  Path dest;
+  Why why = Why::kSlow;
+  std::string message;
+};
+
 // What a transaction did.
 struct CommitResult {
   // The commit; if nothing changed, the revision it was judged at.
@@ -161,6 +175,10 @@ struct CommitResult {
   std::vector<OperationResult> results;
   // What an earlier request with the same identity did: this one did nothing.
   bool replayed = false;
+  // With wait_derived: where the last hosted destination was computed that was
+  // waited for, 0 if none was; and those that were not.
+  Revision derived_revision = 0;
+  std::vector<PendingDestination> pending;
 };
 
 // Called once with the outcome, on the sequencer's thread: must not block.

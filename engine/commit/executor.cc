@@ -144,6 +144,15 @@ class Executor {
         return false;
       case Equality::Kind::kEqual:
         return old_complete && old.has_value() && *old == value;
+      case Equality::Kind::kLua:
+        if (!old_complete) {
+          return MakeError(
+              Reason::kReadTooLarge,
+              absl::StrCat("what is at ", set.path.ToText(),
+                           " is too large for an equality in Lua"),
+              {{"path", set.path.ToText()}});
+        }
+        return context_.equalities->Equal(set.equality.lua, old, value);
       case Equality::Kind::kFields:
         break;
     }

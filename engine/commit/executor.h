@@ -12,6 +12,7 @@
 #include "engine/commit/effect.h"
 #include "engine/commit/effect_limiter.h"
 #include "engine/commit/last_changes.h"
+#include "engine/commit/lua_equalities.h"
 #include "engine/commit/overlay.h"
 #include "engine/derivation/derived_values.h"
 
@@ -42,6 +43,8 @@ struct ExecutionContext {
   Revision revision;
   // The bound of the leaf that an APPEND makes.
   size_t max_leaf_bytes;
+  // Required if an operation has an equality in Lua.
+  LuaEqualities* equalities = nullptr;
 };
 
 // Judges the preconditions and applies the operations, each against what its

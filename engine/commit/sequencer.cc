@@ -175,7 +175,8 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
   }
   const ExecutionContext context{&*batch.overlay, &derivations.values,
                                  &*last_changes_, can_store,
-                                 revision,        options_.max_leaf_bytes};
+                                 revision,        options_.max_leaf_bytes,
+                                 &lua_equalities_};
   absl::StatusOr<Execution> execution = Execute(request, context);
   if (execution.ok()) {
     absl::Status derived =

@@ -24,6 +24,7 @@
 #include "engine/commit/executor.h"
 #include "engine/commit/last_changes.h"
 #include "engine/commit/leaf_cache.h"
+#include "engine/commit/lua_equalities.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/read_ahead.h"
@@ -330,6 +331,7 @@ class Sequencer {
   std::optional<AnsweredRequests> answered_;
   std::optional<RecordTable> records_;
   DerivationEngine derivation_engine_;
+  LuaEqualities lua_equalities_;
   // As published.
   DerivationState derivations_;
   // Whether the first commit is to compute everything anew.

@@ -36,6 +36,14 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   // it makes necessary.
   controller->listeners_.Add(controller->hub_->listener());
   controller->listeners_.Add(controller->trackers_.get());
+  controller->hosts_ = std::make_unique<HostTable>(
+      options.hosts, options.clock,
+      [raw = controller.get()](const std::string& session_id,
+                               std::shared_ptr<SessionRequest> request) {
+        // Not behind events: a callback may wait for it.
+        raw->sessions_->Ask(session_id, std::move(request), true);
+      });
+  controller->listeners_.Add(controller->hosts_.get());
   options.listener = &controller->listeners_;
   // Asked only for requests that were let in, when there are sessions.
   options.check_session = [raw = controller.get()](const std::string& id) {
@@ -53,11 +61,14 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
       [raw = controller.get()](const std::string& session_id,
                                absl::AnyInvocable<void()> done) {
         raw->trackers_->SessionEnded(session_id);
+        raw->hosts_->SessionEnded(session_id);
         raw->ExpireLeases(session_id, std::move(done));
       },
       [raw = controller.get()](const std::string& session_id) {
         raw->trackers_->SessionResumed(session_id);
+        raw->hosts_->SessionResumed(session_id);
       });
+  controller->hosts_->Start(controller->sequencer_.get());
   // Sessions did not outlive the last run, and neither does what was bound to
   // them.
   std::promise<absl::Status> expired;
@@ -100,6 +111,59 @@ void Controller::ExpireOverdue() {
 
 Controller::~Controller() {
   if (sequencer_ != nullptr) Stop().IgnoreError();
+}
+
+CommitCallback Controller::AfterDerived(std::optional<Path> dest,
+                                        CommitCallback done) {
+  return [this, dest = std::move(dest), done = std::move(done)](
+             absl::StatusOr<CommitResult> result) mutable {
+    if (!result.ok() || (!result->changed && !dest.has_value())) {
+      return done(std::move(result));
+    }
+    const Revision revision = result->revision;
+    hosts_->WhenDerived(
+        revision, std::move(dest),
+        [result = std::move(result),
+         done = std::move(done)](HostTable::Derived derived) mutable {
+          result->derived_revision = derived.revision;
+          result->pending = std::move(derived.pending);
+          done(std::move(result));
+        });
+  };
+}
+
+void Controller::Commit(CommitRequest request, CommitCallback done) {
+  if (!request.run_id.empty()) trackers_->RecordWrite(request.run_id);
+  if (request.wait_derived) {
+    done = AfterDerived(std::nullopt, std::move(done));
+  }
+  sequencer_->Submit(std::move(request), std::move(done));
+}
+
+void Controller::Derive(CommitRequest request, const std::string& session_id,
+                        CommitCallback done) {
+  const Definition definition =
+      std::get<DefineDerivation>(*request.derivation).definition;
+  if (request.wait_derived) {
+    done = AfterDerived(definition.dest, std::move(done));
+  }
+  if (definition.hosted()) {
+    if (absl::Status status = sessions_->Check(session_id); !status.ok()) {
+      return done(status);
+    }
+    done = [this, definition, session_id, done = std::move(done)](
+               absl::StatusOr<CommitResult> result) mutable {
+      if (result.ok()) {
+        hosts_->AddHost(definition, session_id);
+        // It may have ended in between; then nobody else would remove it.
+        if (!sessions_->Check(session_id).ok()) {
+          hosts_->SessionEnded(session_id);
+        }
+      }
+      done(std::move(result));
+    };
+  }
+  sequencer_->Submit(std::move(request), std::move(done));
 }
 
 absl::StatusOr<BegunRun> Controller::BeginRun(const std::string& session_id,
@@ -200,6 +264,7 @@ void Controller::Tick(absl::Time now) {
   hub_->Tick(now);
   sessions_->Tick(now);
   trackers_->Tick();
+  hosts_->Tick();
   ExpireOverdue();
   for (const std::shared_ptr<MountedBackend>& mounted : Mounts()) {
     if (mounted->applier() != nullptr) mounted->applier()->Tick();
@@ -224,6 +289,7 @@ void Controller::Tick(absl::Time now) {
 
 absl::Status Controller::Stop() {
   absl::Status status = sequencer_->Stop();
+  hosts_->EndWaits();
   hub_->EndAll(MakeError(
       Reason::kShuttingDown,
       "the server is shutting down: subscribe again from the last token, it "

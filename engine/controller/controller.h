@@ -21,6 +21,7 @@
 #include "engine/commit/publication.h"
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
+#include "engine/hosting/host_table.h"
 #include "engine/lease/lease_table.h"
 #include "engine/mount/mounted_backend.h"
 #include "engine/record/record_table.h"
@@ -39,6 +40,7 @@ struct ControllerOptions : SequencerOptions {
   SessionLimits sessions;
   InterceptionLimits interceptions;
   TrackerLimits trackers;
+  HostLimits hosts;
 };
 
 // The front door of the engine: reads, commits and subscriptions over one
@@ -84,10 +86,16 @@ class Controller {
   // OUT_OF_RANGE / EPOCH_CHANGED). Commits queued by one thread are sequenced in
   // that order, except that those which need something of a slow mount come when
   // that has been read.
-  void Commit(CommitRequest request, CommitCallback done) {
-    if (!request.run_id.empty()) trackers_->RecordWrite(request.run_id);
-    sequencer_->Submit(std::move(request), std::move(done));
-  }
+  // With `wait_derived`, `done` comes when hosted transforms have followed, on
+  // whatever thread, at most HostLimits::wait later.
+  void Commit(CommitRequest request, CommitCallback done);
+
+  // The same for a request that defines a derivation; a hosted one gets the
+  // session as a host. NOT_FOUND / SESSION_LOST.
+  void Derive(CommitRequest request, const std::string& session_id,
+              CommitCallback done);
+  // Who computes hosted transforms.
+  HostTable& hosts() { return *hosts_; }
 
   // Subscribes between two commits: the stream misses nothing after where it
   // starts, and repeats nothing. `ready` is kept until the stream is dropped and
@@ -213,6 +221,10 @@ class Controller {
 
   Controller() = default;
 
+  // Makes `done` wait for what is derived by hosts: of `dest` too, if there is
+  // one.
+  CommitCallback AfterDerived(std::optional<Path> dest, CommitCallback done);
+
   // Deletes what is bound to a session that is over, and calls `done`.
   void ExpireLeases(const std::string& session_id,
                     absl::AnyInvocable<void()> done);
@@ -225,6 +237,7 @@ class Controller {
   const Clock* clock_ = nullptr;
   Listeners listeners_;
   std::unique_ptr<TrackerTable> trackers_;
+  std::unique_ptr<HostTable> hosts_;
   std::shared_ptr<Sequencer> sequencer_;
   std::unique_ptr<SubscriptionHub> hub_;
   std::unique_ptr<SessionTable> sessions_;

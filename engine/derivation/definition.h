@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_DERIVATION_DEFINITION_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -98,6 +99,9 @@ struct CompleteTransform {
   // DerivationInfo::version of the definition that was called.
   uint64_t version = 0;
   Revision source_revision = 0;
+  // DerivationProgress of the state it was called with: while it is this, no
+  // source has changed. Null: the revision decides.
+  std::shared_ptr<const void> computed_from;
   // OK with the result, nothing for nil; or what it failed with.
   absl::Status status;
   Tree value;

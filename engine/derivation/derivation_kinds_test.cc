@@ -231,7 +231,8 @@ TEST_F(DerivationKindsTest, TheSameHostedDefinitionAgainIsTheSame) {
   EXPECT_EQ(Read("/h"), Tree(I(10)));
   CommitRequest late;
   late.derivation =
-      CompleteTransform{P("/h"), version + 1, 100, absl::OkStatus(), I(1)};
+      CompleteTransform{P("/h"), version + 1, 100, nullptr, absl::OkStatus(),
+                        I(1)};
   EXPECT_EQ(ReasonOf(Commit(late).status()), "DERIVATION_NOT_FOUND");
   ASSERT_TRUE(Define(Hosted("/h", "/other")).ok());
   EXPECT_EQ(Read("/h"), std::nullopt);

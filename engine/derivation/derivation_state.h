@@ -46,6 +46,9 @@ struct DerivationProgress {
   bool source_was_leaf = false;
   // Whether this definition gave what the destination holds.
   bool computed_present = false;
+  // Hosted: whether a source has changed since those that the value was computed
+  // from.
+  bool outdated = false;
   // Hosted: the last commit that changed a source, and the one whose sources
   // the value was computed from.
   Revision wanted_revision = 0;

@@ -119,7 +119,8 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
     touched_.erase(definition.dest.key());
     // What a host is still computing is of sources that are gone.
     progress->wanted_revision = context_.revision;
-    progress->source_revision = context_.revision;
+    progress->source_revision = context_.revision - 1;
+    progress->outdated = false;
     return Outcome();
   }
   if (definition.hosted()) return ComputeHosted(derivation, progress);
@@ -133,6 +134,7 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
 absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeHosted(
     const Derivation& derivation, DerivationProgress* progress) {
   progress->wanted_revision = context_.revision;
+  progress->outdated = true;
   progress->status = DerivationStatus::kStale;
   return Outcome{.pending = true};
 }
@@ -476,7 +478,7 @@ absl::Status Evaluation::Finish(const Derivation& derivation, Outcome outcome,
                                  status.message().size());
   const bool may_keep = progress.computed_present;
   progress.computed_present = status.ok() || may_keep;
-  if (status.ok() && progress.wanted_revision > progress.source_revision) {
+  if (status.ok() && progress.outdated) {
     progress.status = DerivationStatus::kStale;
   }
   Keep(dest, std::move(progress));
@@ -588,10 +590,16 @@ absl::Status Evaluation::Complete(const CompleteTransform& result) {
   const Derivation derivation = *found;
   DerivationProgress progress = *derivation.progress;
   // A newer result is there, or the sources are gone.
-  if (result.source_revision <= progress.source_revision) {
+  const bool current =
+      result.computed_from == nullptr
+          ? result.source_revision >= progress.wanted_revision
+          : result.computed_from == derivation.progress;
+  if (current ? result.source_revision < progress.source_revision
+              : result.source_revision <= progress.source_revision) {
     return absl::OkStatus();
   }
   progress.source_revision = result.source_revision;
+  if (current) progress.outdated = false;
   ++progress.runs;
   Outcome outcome;
   outcome.value = result.status.ok()

@@ -40,6 +40,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kNotFound, "CALLBACK_NOT_FOUND"};
     case Reason::kSubscriptionNotFound:
       return {StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND"};
+    case Reason::kCallNotFound:
+      return {StatusCode::kNotFound, "CALL_NOT_FOUND"};
     case Reason::kRunNotFound:
       return {StatusCode::kNotFound, "RUN_NOT_FOUND"};
     case Reason::kTrackerNotFound:

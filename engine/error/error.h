@@ -25,6 +25,7 @@ enum class Reason {
   kRunNotFound,
   kTrackerNotFound,
   kDerivationNotFound,
+  kCallNotFound,
   kMountNotFound,
   kNotExported,
   // ALREADY_EXISTS.

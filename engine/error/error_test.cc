@@ -29,6 +29,7 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
       {Reason::kCallbackNotFound, StatusCode::kNotFound, "CALLBACK_NOT_FOUND"},
       {Reason::kSubscriptionNotFound, StatusCode::kNotFound,
        "SUBSCRIPTION_NOT_FOUND"},
+      {Reason::kCallNotFound, StatusCode::kNotFound, "CALL_NOT_FOUND"},
       {Reason::kRunNotFound, StatusCode::kNotFound, "RUN_NOT_FOUND"},
       {Reason::kTrackerNotFound, StatusCode::kNotFound, "TRACKER_NOT_FOUND"},
       {Reason::kTrackerLoop, StatusCode::kFailedPrecondition, "TRACKER_LOOP"},

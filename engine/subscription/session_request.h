@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "engine/path/path.h"
 
 namespace restate {
 
@@ -22,13 +23,20 @@ struct TrackerEnded {
   absl::Status status;
 };
 
+// Call a hosted transform with what its sources are when this is sent.
+struct TransformCall {
+  Path dest;
+  // Of the definition.
+  uint64_t version = 0;
+};
+
 // What a client is asked to do over its session, beside hearing of events.
 //
 // Sent once to each stream of the session, unless it is withdrawn before: whoever
 // asks asks again when the session is taken up by another stream.
 class SessionRequest {
  public:
-  using What = std::variant<TrackerRerun, TrackerEnded>;
+  using What = std::variant<TrackerRerun, TrackerEnded, TransformCall>;
   explicit SessionRequest(What what) : what_(std::move(what)) {}
 
   const What& what() const { return what_; }

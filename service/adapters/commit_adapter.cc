@@ -7,6 +7,7 @@
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
 #include "service/adapters/operation_adapter.h"
+#include "service/adapters/path_adapter.h"
 #include "service/adapters/request_fields.h"
 #include "service/adapters/request_id.h"
 #include "service/adapters/value_adapter.h"
@@ -57,6 +58,16 @@ absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
                      "run_id is none that BeginRun gave");
   }
   commit->run_id = proto.run_id();
+  switch (proto.wait()) {
+    case v1::WAIT_UNSPECIFIED:
+    case v1::WAIT_NONE:
+      break;
+    case v1::WAIT_DERIVED:
+      commit->wait_derived = true;
+      break;
+    default:
+      return UnknownEnumNumber("wait", proto.wait());
+  }
   commit->epoch = proto.epoch();
   commit->bytes = proto.ByteSizeLong();
   absl::Status status =
@@ -165,16 +176,35 @@ absl::StatusOr<CommitRequest> DecodeCommit(const v1::CommitRequest& request,
   return commit;
 }
 
+void EncodePending(const PendingDestination& pending,
+                   v1::PendingDestination* proto) {
+  EncodePath(pending.dest, proto->mutable_dest());
+  switch (pending.why) {
+    case PendingDestination::Why::kNoHost:
+      proto->set_why(v1::PendingDestination::WHY_NO_HOST);
+      break;
+    case PendingDestination::Why::kFailed:
+      proto->set_why(v1::PendingDestination::WHY_FAILED);
+      break;
+    case PendingDestination::Why::kSlow:
+      proto->set_why(v1::PendingDestination::WHY_SLOW);
+      break;
+  }
+  proto->set_message(pending.message);
+}
+
 void EncodeResult(const CommitResult& result, const std::string& epoch,
                   v1::ValueEncoding encoding, v1::SetStateResponse* response) {
   EncodeSetResult(result.results.front(), encoding, response);
   EncodeRevision(result, epoch, response);
+  EncodeDerived(result, response);
 }
 
 void EncodeResult(const CommitResult& result, const std::string& epoch,
                   v1::DeleteStateResponse* response) {
   response->set_deleted(result.results.front().changed);
   EncodeRevision(result, epoch, response);
+  EncodeDerived(result, response);
 }
 
 void EncodeResult(const CommitResult& result, const std::string& epoch,
@@ -215,6 +245,7 @@ void EncodeResult(const CommitResult& result,
   }
   response->set_changed(result.changed);
   EncodeRevision(result, epoch, response);
+  EncodeDerived(result, response);
 }
 
 }  // namespace restate

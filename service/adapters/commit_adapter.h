@@ -30,6 +30,9 @@ absl::StatusOr<CommitRequest> DecodeCommit(const v1::PingRequest& request,
 absl::StatusOr<CommitRequest> DecodeCommit(const v1::CommitRequest& request,
                                            const RequestLimits& limits);
 
+void EncodePending(const PendingDestination& pending,
+                   v1::PendingDestination* proto);
+
 // Fills an answer, which must be empty, from what the commit did. REQUIRES: a
 // result for each operation.
 void EncodeResult(const CommitResult& result, const std::string& epoch,
@@ -38,6 +41,15 @@ void EncodeResult(const CommitResult& result, const std::string& epoch,
                   v1::DeleteStateResponse* response);
 void EncodeResult(const CommitResult& result, const std::string& epoch,
                   v1::PingResponse* response);
+
+// Fills in `derived_revision` and `pending` of any answer.
+template <typename Response>
+void EncodeDerived(const CommitResult& result, Response* response) {
+  response->set_derived_revision(result.derived_revision);
+  for (const PendingDestination& pending : result.pending) {
+    EncodePending(pending, response->add_pending());
+  }
+}
 
 // Which answer each operation of a transaction gets. Keep it beside the commit:
 // the engine's result does not say.

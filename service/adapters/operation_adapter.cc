@@ -89,11 +89,23 @@ absl::StatusOr<Equality> DecodeEquality(const v1::Equality& proto,
           return UnknownEnumNumber("equality.mode", proto.mode());
       }
     case v1::Equality::kFields:
+    case v1::Equality::kLua:
       break;
   }
   if (mode != WriteMode::kSet && mode != WriteMode::kValue) {
     return InvalidRequest(
-        "equality.fields goes with WRITE_MODE_SET and WRITE_MODE_VALUE only");
+        proto.kind_case() == v1::Equality::kLua
+            ? "equality.lua goes with WRITE_MODE_SET and WRITE_MODE_VALUE only"
+            : "equality.fields goes with WRITE_MODE_SET and WRITE_MODE_VALUE "
+              "only");
+  }
+  if (proto.kind_case() == v1::Equality::kLua) {
+    if (proto.lua().source().empty()) {
+      return InvalidRequest("equality.lua.source is empty");
+    }
+    equality.kind = Equality::Kind::kLua;
+    equality.lua = proto.lua().source();
+    return equality;
   }
   if (proto.fields().paths().empty()) {
     return InvalidRequest("equality.fields.paths is empty: name a field");

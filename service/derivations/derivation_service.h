@@ -3,8 +3,12 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <utility>
+
+#include "absl/status/status.h"
 #include "engine/controller/controller.h"
 #include "restate/v1/derivation_service.grpc.pb.h"
+#include "service/adapters/limits.h"
 
 namespace restate {
 
@@ -13,9 +17,24 @@ class DerivationService final
     : public v1::DerivationService::CallbackService {
  public:
   // The controller outlives the server's calls.
-  explicit DerivationService(Controller* controller)
-      : controller_(controller) {}
+  DerivationService(Controller* controller, RequestLimits limits)
+      : controller_(controller), limits_(std::move(limits)) {}
 
+  grpc::ServerUnaryReactor* Derive(grpc::CallbackServerContext* context,
+                                   const v1::DeriveRequest* request,
+                                   v1::DeriveResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveDerivation(
+      grpc::CallbackServerContext* context,
+      const v1::RemoveDerivationRequest* request,
+      v1::RemoveDerivationResponse* response) override;
+  grpc::ServerUnaryReactor* ListDerivations(
+      grpc::CallbackServerContext* context,
+      const v1::ListDerivationsRequest* request,
+      v1::ListDerivationsResponse* response) override;
+  grpc::ServerUnaryReactor* CompleteTransform(
+      grpc::CallbackServerContext* context,
+      const v1::CompleteTransformRequest* request,
+      v1::CompleteTransformResponse* response) override;
   grpc::ServerUnaryReactor* BeginRun(grpc::CallbackServerContext* context,
                                      const v1::BeginRunRequest* request,
                                      v1::BeginRunResponse* response) override;
@@ -28,7 +47,11 @@ class DerivationService final
       v1::StopTrackerResponse* response) override;
 
  private:
+  absl::Status ListPage(const v1::ListDerivationsRequest& request,
+                        v1::ListDerivationsResponse* response) const;
+
   Controller* const controller_;
+  const RequestLimits limits_;
 };
 
 }  // namespace restate

@@ -82,7 +82,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::OpenSession(
         sessions.Open(proto.session_id(), proto.resume(), pump->Waker());
     if (!opened.ok()) return pump->Begin(opened.status());
     pump->Begin(std::make_unique<SessionSource>(
-        *std::move(opened), sessions.grace(), SourceOptions()));
+        *std::move(opened), sessions.grace(), SourceOptions(),
+        [this](const TransformCall& call) {
+          return parts_.controller->hosts().Fill(call);
+        }));
   });
   return pump.get();
 }

@@ -8,8 +8,10 @@
 
 #include "restate/v1/event_service.pb.h"
 #include "service/adapters/event_view.h"
+#include "service/adapters/path_adapter.h"
 #include "service/adapters/status_adapter.h"
 #include "service/adapters/time_adapter.h"
+#include "service/adapters/value_adapter.h"
 #include "service/adapters/wire_format.h"
 #include "service/events/message_bytes.h"
 
@@ -35,8 +37,9 @@ std::string RunHead(const SubscriptionRun& run, size_t batch_size) {
 }  // namespace
 
 SessionSource::SessionSource(OpenedSession opened, absl::Duration grace,
-                             ParcelSourceOptions options)
-    : ParcelSource(std::move(opened.stream), std::move(options)) {
+                             ParcelSourceOptions options, FillCall fill_call)
+    : ParcelSource(std::move(opened.stream), std::move(options)),
+      fill_call_(std::move(fill_call)) {
   Response response;
   v1::SessionOpened* const proto = response.mutable_opened();
   proto->set_session_id(opened.session_id);
@@ -81,6 +84,27 @@ void SessionSource::AddRequest(const TrackerEnded& ended) {
   v1::TrackerEnded* const proto = response.mutable_tracker_ended();
   proto->set_tracker_id(ended.tracker_id);
   *proto->mutable_status() = ToRpcStatus(ended.status);
+  Add(BytesOf(response));
+}
+
+void SessionSource::AddRequest(const TransformCall& call) {
+  const std::optional<FilledCall> filled = fill_call_(call);
+  if (!filled.has_value()) return;
+  const Definition& definition = *filled->definition;
+  Response response;
+  v1::TransformCall* const proto = response.mutable_transform_call();
+  proto->set_call_id(filled->call_id);
+  EncodePath(definition.dest, proto->mutable_dest());
+  proto->set_name(std::get<HostedTransform>(definition.transform).name);
+  for (size_t i = 0; i < definition.sources.size(); ++i) {
+    v1::TransformCall::Source* const source = proto->add_sources();
+    EncodePath(definition.sources[i], source->mutable_path());
+    if (filled->sources[i].has_value()) {
+      EncodeValue(*filled->sources[i], v1::VALUE_ENCODING_TYPED,
+                  source->mutable_value());
+    }
+  }
+  proto->set_revision(filled->revision);
   Add(BytesOf(response));
 }
 

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,7 +33,8 @@ class SessionSourceTest : public testing::Test {
         std::move(opened), absl::Seconds(60),
         ParcelSourceOptions{.origin = {.epoch = "epoch", .issuer = "issuer"},
                             .max_message_bytes = max_message_bytes,
-                            .clock = &clock_});
+                            .clock = &clock_},
+        [](const TransformCall&) { return std::nullopt; });
   }
 
   Supply TryNext() { return source_->Next(&bytes_, &end_); }

@@ -71,7 +71,7 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
                       .open_streams = &open_streams_,
                       .subscriber = &subscribe_thread_,
                       .pumps = &pump_threads_}),
-      derivation_service_(controller_.get()),
+      derivation_service_(controller_.get(), config.limits.request),
       admin_service_({.controller = controller_.get(),
                       .clock = clock,
                       .open_streams = &open_streams_,

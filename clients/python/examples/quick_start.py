@@ -1,4 +1,4 @@
-"""Users, and a callback that hears of them.
+"""Users, a callback that hears of them, and a number derived from them.
 
 Usage: quick_start.py [HOST:PORT]
 """
@@ -22,5 +22,16 @@ controller.set_state("/users/1", {"name": "Alice", "role": "admin"})
 controller.set_state("/users/2", {"name": "Bob", "role": "user"})
 
 print(controller.get_state("/users/1"))
+
+controller.derive(
+    dest="/stats/admin_count",
+    source="/users",
+    transform=lambda users: sum(u["role"] == "admin" for u in users.values()),
+)
+
+# From now on it is always right.
+print("Admin count", controller.get_state("/stats/admin_count"))
+controller.set_state("/users/2/role", "admin")
+print("Admin count", controller.get_state("/stats/admin_count"))
 
 controller.close()

@@ -10,6 +10,7 @@ See README.md.
 """
 
 from restate_client.async_controller import ControllerAsync
+from restate_client.deriving import DerivationInfo, DeriveData
 from restate_client.errors import RestateError
 from restate_client.events import Gap, Kind, Origin, Reset, StateEvent
 from restate_client.mounts import (
@@ -50,6 +51,8 @@ __all__ = [
     "CommitResult",
     "ControllerAsync",
     "ControllerSync",
+    "DerivationInfo",
+    "DeriveData",
     "EventValues",
     "FileSystemBackend",
     "Gap",

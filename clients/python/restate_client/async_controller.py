@@ -20,6 +20,8 @@ from restate_client import (
     values,
 )
 from restate_client.async_calls import AsyncCalls
+from restate_client.async_deriving import AsyncDeriving
+from restate_client.async_hosting import AsyncHosting
 from restate_client.async_session import AsyncSession
 from restate_client.async_tracking import AsyncTracking
 from restate_client.backend import Backend
@@ -51,10 +53,11 @@ class _Server:
     channel: grpc.aio.Channel
     state: StateServiceStub
     admin: AdminServiceStub
+    derivations: DerivationServiceStub
     session: AsyncSession
 
 
-class ControllerAsync:
+class ControllerAsync(AsyncDeriving):
     """Reads, writes, and listens to a restate server.
 
     Callbacks, functions or coroutine functions, run one at a time, in the order
@@ -117,18 +120,21 @@ class ControllerAsync:
             channel = grpc.aio.secure_channel(
                 self._address, self._credentials, channels.OPTIONS
             )
+        derivations = DerivationServiceStub(channel)
         session = AsyncSession(
             EventServiceStub(channel),
             self._calls,
             self._timeout,
             self,
             self._on_session_lost,
-            AsyncTracking(DerivationServiceStub(channel), self._calls, self),
+            AsyncTracking(derivations, self._calls, self),
+            AsyncHosting(derivations, self._calls),
         )
         return _Server(
             channel,
             StateServiceStub(channel),
             AdminServiceStub(channel),
+            derivations,
             session,
         )
 
@@ -437,4 +443,5 @@ class ControllerAsync:
         self, result: Union[WriteResult, CommitResult]
     ) -> None:
         if result.changed:
-            await self._server.session.wait_told(result.revision, result.epoch)
+            revision = max(result.revision, result.derived_revision)
+            await self._server.session.wait_told(revision, result.epoch)

@@ -14,7 +14,9 @@ import grpc
 from restate_client import errors, retry
 from restate_client.async_acknowledging import AsyncAcknowledging
 from restate_client.async_calls import AsyncCalls
+from restate_client.async_hosting import AsyncHosting
 from restate_client.async_tracking import AsyncTracking
+from restate_client.deriving import Derivation
 from restate_client.dispatch import Dispatch
 from restate_client.errors import RestateError
 from restate_client.session_state import (
@@ -54,6 +56,7 @@ class AsyncSession:
         controller: Any,
         on_session_lost: Hook,
         tracking: AsyncTracking,
+        hosting: AsyncHosting,
     ) -> None:
         self._stub = stub
         self._calls = calls
@@ -61,6 +64,7 @@ class AsyncSession:
         self._state = SessionState(controller, on_session_lost)
         self._lock = asyncio.Lock()
         self._tracking = tracking
+        self._hosting = hosting
         self._dispatch = Dispatch(self._state, tracking.run)
         self._acknowledging = AsyncAcknowledging(stub, timeout)
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(_MOST_QUEUED)
@@ -168,6 +172,21 @@ class AsyncSession:
             await self.untrack(callback)
             raise first.error
 
+    async def derive(self, derivation: Derivation) -> Any:
+        """Derives a path by this process, and waits for its value."""
+        while True:
+            try:
+                return await self._hosting.derive(
+                    await self.session_id(), derivation
+                )
+            except RestateError as error:
+                if error.reason != "SESSION_LOST":
+                    raise
+
+    def forget_derivation(self, dest: str) -> None:
+        """This process does not compute it any more."""
+        self._hosting.forget(dest)
+
     async def untrack(self, callback: Callback) -> None:
         """The callback is not run again. NOT_FOUND if it is not tracked."""
         tracker = self._state.remove_tracker(callback)
@@ -210,6 +229,7 @@ class AsyncSession:
                 )
             except RestateError as error:
                 logger.debug("the session was not closed: %s", error)
+        self._hosting.close()
         for task in (self._reader, self._runner):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
@@ -324,6 +344,8 @@ class AsyncSession:
             async for message in stream:
                 if message.HasField("opened"):
                     await self._deliver(await self._take_up(message.opened))
+                elif message.HasField("transform_call"):
+                    self._hosting.receive(message.transform_call)
                 else:
                     async with self._lock:
                         deliveries = list(self._state.received(message))
@@ -350,6 +372,7 @@ class AsyncSession:
             if not opened.resumed:
                 for callback_id in list(self._state.callbacks):
                     await self._register(callback_id)
+                await self._hosting.resume(opened.session_id, self._timeout)
             for subscription in list(self._state.subscriptions.values()):
                 await self._resume(subscription)
             notices, self._notices = self._notices, []

@@ -40,6 +40,10 @@ class Origin(enum.StrEnum):
     MOUNT = "mount"
     # The session that a value was bound to is over.
     EXPIRED = "expired"
+    # A file of the mount's directory was edited.
+    FILE = "file"
+    # A derived path, whose sources changed.
+    DERIVATION = "derivation"
     # A cause that this version of the client does not know.
     OTHER = "other"
 
@@ -54,6 +58,8 @@ _ORIGINS = {
     event_pb2.Origin.KIND_CLIENT: Origin.CLIENT,
     event_pb2.Origin.KIND_MOUNT: Origin.MOUNT,
     event_pb2.Origin.KIND_EXPIRED: Origin.EXPIRED,
+    event_pb2.Origin.KIND_FILE: Origin.FILE,
+    event_pb2.Origin.KIND_DERIVATION: Origin.DERIVATION,
 }
 
 

@@ -71,6 +71,23 @@ class WriteOptions(TypedDict, total=False):
     relaxed: bool
     # The tracked run that writes: TrackedEvent gives it by itself.
     run_id: str
+    # Return only when what hosts derive from it is computed. Default: yes.
+    wait_derived: bool
+
+
+class DeriveOptions(TypedDict, total=False):
+    """What a derivation can be told besides."""
+
+    # Call the function also while a source is absent; it gets None for that.
+    call_when_absent: bool
+    # "absent", "keep_last" or "fail_write": what becomes of the destination
+    # when the function raises something.
+    on_error: str
+    # Delete what clients have written at the destination.
+    overwrite: bool
+    # Tells functions apart: the same name from several processes is the same
+    # function, and one of them computes it. Default: the function's own.
+    name: str
 
 
 class SetOptions(WriteOptions, total=False):
@@ -81,6 +98,8 @@ class SetOptions(WriteOptions, total=False):
     always_write: bool
     # Only these fields count for whether the value is what is there.
     equal_fields: Sequence[str]
+    # Lua of `old` and `new`: whether they count as equal. On the server.
+    equal_lua: str
     # Stands for an absent previous value, in comparison and event.
     default_value: Any
     # Nobody is told.

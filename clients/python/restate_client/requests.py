@@ -119,11 +119,14 @@ def set_state(
     epoch: str = "",
     relaxed: bool = False,
     run_id: str = "",
+    wait_derived: bool = True,
     **options: Any,
 ) -> pb.SetStateRequest:
     return pb.SetStateRequest(
         **_set_fields(path, value, payload, **options),
-        **_write_fields(preconditions, epoch, relaxed, run_id),
+        **_write_fields(
+            preconditions, epoch, relaxed, run_id, wait_derived
+        ),
         encoding=VALUE_ENCODING_TYPED,
         session_id=session_id,
     )
@@ -175,12 +178,15 @@ def delete_state(
     epoch: str = "",
     relaxed: bool = False,
     run_id: str = "",
+    wait_derived: bool = True,
 ) -> pb.DeleteStateRequest:
     return pb.DeleteStateRequest(
         path=paths.to_wire(path),
         payload=_optional(payload),
         skip_notify=skip_notify,
-        **_write_fields(preconditions, epoch, relaxed, run_id),
+        **_write_fields(
+            preconditions, epoch, relaxed, run_id, wait_derived
+        ),
     )
 
 
@@ -191,11 +197,14 @@ def ping(
     epoch: str = "",
     relaxed: bool = False,
     run_id: str = "",
+    wait_derived: bool = True,
 ) -> pb.PingRequest:
     return pb.PingRequest(
         path=paths.to_wire(path),
         payload=_optional(payload),
-        **_write_fields(preconditions, epoch, relaxed, run_id),
+        **_write_fields(
+            preconditions, epoch, relaxed, run_id, wait_derived
+        ),
     )
 
 
@@ -219,6 +228,7 @@ def _set_fields(
     mode: Union[Mode, str] = Mode.SET,
     always_write: bool = False,
     equal_fields: Sequence[str] = (),
+    equal_lua: str = "",
     default_value: Any = ABSENT,
     skip_notify: bool = False,
 ) -> dict[str, Any]:
@@ -226,6 +236,8 @@ def _set_fields(
     equality = None
     if equal_fields:
         equality = pb.Equality(fields=pb.FieldEquality(paths=equal_fields))
+    elif equal_lua:
+        equality = pb.Equality(lua=pb.LuaEquality(source=equal_lua))
     elif always_write:
         equality = pb.Equality(mode=pb.EQUALITY_MODE_ALWAYS_WRITE)
     return {
@@ -246,12 +258,14 @@ def _write_fields(
     epoch: str,
     relaxed: bool,
     run_id: str = "",
+    wait_derived: bool = True,
 ) -> dict[str, Any]:
     """The fields that all writes have in common."""
     return {
         "preconditions": preconditions,
         "epoch": epoch,
         "run_id": run_id,
+        "wait": pb.WAIT_DERIVED if wait_derived else pb.WAIT_NONE,
         "durability": (
             pb.DURABILITY_RELAXED if relaxed else pb.DURABILITY_DURABLE
         ),

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Union
 
 from restate_client import paths, values
+from restate_client.wire import derivation_service_pb2
 from restate_client.wire import state_service_pb2 as pb
 
 
@@ -23,6 +24,10 @@ class WriteResult:
     # IF_ABSENT: the value that is there now. ADD, APPEND: the new value.
     # Otherwise None.
     value: Any = None
+    # Where the last of what hosts derive from it was computed; 0 if nothing is.
+    derived_revision: int = 0
+    # What hosts derive from it and is not computed: no host, an error, 5 s.
+    pending: tuple[PurePosixPath, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class CommitResult:
     epoch: str
     # One for each operation.
     results: tuple[OperationResult, ...]
+    # As in WriteResult.
+    derived_revision: int = 0
+    pending: tuple[PurePosixPath, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,40 @@ def write_result(
     if isinstance(response, pb.PingResponse):
         return WriteResult(True, response.revision, response.epoch)
     if isinstance(response, pb.DeleteStateResponse):
-        return WriteResult(response.deleted, response.revision, response.epoch)
+        return WriteResult(
+            response.deleted,
+            response.revision,
+            response.epoch,
+            None,
+            response.derived_revision,
+            _pending(response),
+        )
     value = values.or_default(values.from_wire(response.value), None)
     return WriteResult(
-        response.changed, response.revision, response.epoch, value
+        response.changed,
+        response.revision,
+        response.epoch,
+        value,
+        response.derived_revision,
+        _pending(response),
     )
+
+
+def derive_result(
+    response: derivation_service_pb2.DeriveResponse,
+) -> WriteResult:
+    return WriteResult(
+        True,
+        response.revision,
+        response.epoch,
+        None,
+        response.derived_revision,
+        _pending(response),
+    )
+
+
+def _pending(response: Any) -> tuple[PurePosixPath, ...]:
+    return tuple(paths.from_wire(one.dest) for one in response.pending)
 
 
 def unwritten(read: pb.GetStateResponse) -> WriteResult:
@@ -91,6 +128,8 @@ def commit_result(response: pb.CommitResponse) -> CommitResult:
         response.revision,
         response.epoch,
         tuple(_operation_result(result) for result in response.results),
+        response.derived_revision,
+        _pending(response),
     )
 
 

@@ -30,6 +30,8 @@ from restate_client.paths import PathLike
 from restate_client.results import Child, CommitResult, Snapshot, WriteResult
 from restate_client.session_state import Callback
 from restate_client.sync_calls import SyncCalls
+from restate_client.sync_deriving import SyncDeriving
+from restate_client.sync_hosting import SyncHosting
 from restate_client.sync_session import SyncSession
 from restate_client.sync_tracking import SyncTracking
 from restate_client.values import ABSENT
@@ -42,7 +44,7 @@ from restate_client.wire.event_service_pb2_grpc import EventServiceStub
 from restate_client.wire.state_service_pb2_grpc import StateServiceStub
 
 
-class ControllerSync:
+class ControllerSync(SyncDeriving):
     """Reads, writes, and listens to a restate server.
 
     Callbacks run one at a time, in the order of the events, in one thread of
@@ -82,14 +84,15 @@ class ControllerSync:
         self._state = StateServiceStub(self._channel)
         self._events = EventServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
-        derivations = DerivationServiceStub(self._channel)
+        self._derivations = DerivationServiceStub(self._channel)
         self._session = SyncSession(
             self._events,
             self._calls,
             timeout,
             self,
             on_session_lost,
-            SyncTracking(derivations, self._calls, self),
+            SyncTracking(self._derivations, self._calls, self),
+            SyncHosting(self._derivations, self._calls),
         )
         self.backend = Backend(self)
 
@@ -398,4 +401,5 @@ class ControllerSync:
 
     def _wait_told(self, result: Union[WriteResult, CommitResult]) -> None:
         if result.changed:
-            self._session.wait_told(result.revision, result.epoch)
+            revision = max(result.revision, result.derived_revision)
+            self._session.wait_told(revision, result.epoch)

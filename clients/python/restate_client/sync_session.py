@@ -12,8 +12,10 @@ import grpc
 
 from restate_client import errors, retry
 from restate_client.acknowledging import Acknowledging
+from restate_client.deriving import Derivation
 from restate_client.dispatch import Dispatch
 from restate_client.errors import RestateError
+from restate_client.sync_hosting import SyncHosting
 from restate_client.session_state import (
     Callback,
     Delivery,
@@ -53,6 +55,7 @@ class SyncSession:
         controller: Any,
         on_session_lost: Hook,
         tracking: SyncTracking,
+        hosting: SyncHosting,
     ) -> None:
         self._stub = stub
         self._calls = calls
@@ -60,6 +63,7 @@ class SyncSession:
         self._state = SessionState(controller, on_session_lost)
         self._lock = threading.RLock()
         self._tracking = tracking
+        self._hosting = hosting
         self._dispatch = Dispatch(self._state, tracking.run)
         self._acknowledging = Acknowledging(stub, timeout)
         self._queue: queue.Queue[Optional[Delivery]] = queue.Queue(_MOST_QUEUED)
@@ -181,6 +185,21 @@ class SyncSession:
             self.untrack(callback)
             raise first.error
 
+    def derive(self, derivation: Derivation) -> Any:
+        """Derives a path by this process, and waits for its value."""
+        while True:
+            try:
+                return self._hosting.derive(
+                    self.session_id(), derivation
+                )
+            except RestateError as error:
+                if error.reason != "SESSION_LOST":
+                    raise
+
+    def forget_derivation(self, dest: str) -> None:
+        """This process does not compute it any more."""
+        self._hosting.forget(dest)
+
     def untrack(self, callback: Callback) -> None:
         """The callback is not run again. NOT_FOUND if it is not tracked."""
         with self._lock:
@@ -228,6 +247,7 @@ class SyncSession:
                 )
             except RestateError as error:
                 logger.debug("the session was not closed: %s", error)
+        self._hosting.close()
         if stream is not None:
             stream.cancel()
         try:
@@ -357,6 +377,8 @@ class SyncSession:
             for message in stream:
                 if message.HasField("opened"):
                     self._deliver(self._take_up(message.opened))
+                elif message.HasField("transform_call"):
+                    self._hosting.receive(message.transform_call)
                 else:
                     with self._lock:
                         deliveries = list(self._state.received(message))
@@ -388,6 +410,7 @@ class SyncSession:
             if not opened.resumed:
                 for callback_id in list(self._state.callbacks):
                     self._register(callback_id)
+                self._hosting.resume(opened.session_id, self._timeout)
             for subscription in list(self._state.subscriptions.values()):
                 self._resume(subscription)
             notices, self._notices = self._notices, []

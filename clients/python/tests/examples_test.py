@@ -65,6 +65,9 @@ class ExamplesTest(ServerTest):
     def test_caching(self):
         self.check_with_directory("caching")
 
+    def test_derived_state(self):
+        self.check("derived_state")
+
     def test_tracking(self):
         self.check("tracking")
 

@@ -150,8 +150,10 @@ class DerivationTest : public testing::Test {
   absl::Status Complete(std::string_view dest, Revision source_revision,
                         Tree value, absl::Status status = absl::OkStatus()) {
     CommitRequest request;
-    request.derivation = CompleteTransform{
-        P(dest), Now(dest).version, source_revision, status, std::move(value)};
+    request.derivation =
+        CompleteTransform{P(dest),         Now(dest).version,
+                          source_revision, nullptr,
+                          status,          std::move(value)};
     return Commit(std::move(request)).status();
   }
 
