@@ -57,6 +57,16 @@ class Engine {
     request.operations.push_back(std::move(set));
     return Commit(std::move(request))->revision;
   }
+  void Derive(const std::string& dest, const std::string& source,
+              const std::string& lua) {
+    Definition definition;
+    definition.dest = P(dest);
+    definition.sources = {P(source)};
+    definition.transform = LuaTransform{{"x"}, lua};
+    CommitRequest request;
+    request.derivation = DefineDerivation{std::move(definition), false};
+    EXPECT_TRUE(Commit(std::move(request)).ok());
+  }
   void Delete(const std::string& path) {
     CommitRequest request;
     request.operations.push_back(DeleteOperation{P(path), {}, false});
@@ -76,7 +86,7 @@ class Engine {
     options.server_version = "1.2.3";
     options.time = absl::FromUnixSeconds(1);
     options.chunk_bytes = chunk_bytes;
-    return BackupWriter(*controller_->TakeCheckpoint(kBackupRecordPrefix),
+    return BackupWriter(*controller_->TakeCheckpoint(BackupRecordPrefixes()),
                         std::move(options));
   }
   std::vector<std::string> Backup(size_t chunk_bytes = 40) {
@@ -217,7 +227,7 @@ TEST(BackupTest, ShowsOneRevisionWhileWritesGoOn) {
     });
     begun.get_future().wait();
     const Controller::Checkpoint checkpoint =
-        *from.controller().TakeCheckpoint(kBackupRecordPrefix);
+        *from.controller().TakeCheckpoint(BackupRecordPrefixes());
     const std::string expected = Engine::ReadOf(*checkpoint.state);
     BackupOptions options;
     options.chunk_bytes = 30;
@@ -230,6 +240,26 @@ TEST(BackupTest, ShowsOneRevisionWhileWritesGoOn) {
     EXPECT_EQ(to.Read(), expected);
     EXPECT_EQ(result->backup_revision, checkpoint.state->revision());
   }
+}
+
+TEST(BackupTest, WhatIsDerivedIsDerivedAgain) {
+  Engine from;
+  from.Set("/a", Value::Int(3));
+  from.Derive("/a/squared", "/a", "x * x");
+  // In the order of paths it comes before what it is derived from.
+  from.Derive("/a/early", "/z", "x + 1");
+  from.Derive("/z", "/a/squared", "x * 10");
+  Engine to;
+  const auto result = to.Restore(from.Backup());
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->entries, 1);
+  EXPECT_EQ(to.Read(), from.Read());
+  to.Set("/a", Value::Int(4));
+  const auto state = to.controller().Published();
+  EXPECT_EQ(state->tree().Read(P("/z"), ReadLimits())->tree,
+            Tree(Value::Int(160)));
+  EXPECT_EQ(state->tree().Read(P("/a/early"), ReadLimits())->tree,
+            Tree(Value::Int(161)));
 }
 
 TEST(BackupTest, LeavesOutWhatIsBoundToASession) {

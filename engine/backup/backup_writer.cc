@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/commit/mount_records.h"
+#include "engine/derivation/definition_codec.h"
 #include "engine/value/value_proto.h"
 
 namespace restate {
 
 using storage::v1::BackupChunk;
+
+std::vector<std::string> BackupRecordPrefixes() {
+  return {std::string(mount_records::kDefinitionPrefix),
+          std::string(kDerivationRecordPrefix)};
+}
 
 BackupWriter::BackupWriter(Controller::Checkpoint checkpoint,
                            BackupOptions options)

@@ -28,8 +28,9 @@ struct BackupOptions {
   size_t chunk_bytes = size_t{256} << 10;
 };
 
-// Small records whose keys begin so are part of a backup.
-inline constexpr char kBackupRecordPrefix[] = "mount/";
+// Small records whose keys begin so are part of a backup: what is mounted, and
+// what is derived.
+std::vector<std::string> BackupRecordPrefixes();
 
 // Writes down everything that one revision shows, chunk by chunk, while other
 // commits go on. Of what is bound to a session nothing is kept: it would not

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/backup/backup_writer.h"
+#include "engine/derivation/definition_codec.h"
 #include "engine/error/error.h"
 #include "engine/tree/tree.h"
 #include "engine/value/value_proto.h"
@@ -141,9 +142,14 @@ absl::Status Restorer::CheckEmpty() const {
   }
   if (!cursor->status().ok()) return cursor->status();
   // What an incomplete one has mounted may be mounted again.
-  if (!controller_->RecordsWithPrefix(kBackupRecordPrefix).empty() &&
-      controller_->RecordsWithPrefix(kIncompleteRestoreKey).empty()) {
-    return NotEmpty("this one has mounts of its own, made while it ran");
+  if (!controller_->RecordsWithPrefix(kIncompleteRestoreKey).empty()) {
+    return absl::OkStatus();
+  }
+  for (const std::string& prefix : BackupRecordPrefixes()) {
+    if (!controller_->RecordsWithPrefix(prefix).empty()) {
+      return NotEmpty(
+          "this one has mounts or derivations of its own, made while it ran");
+    }
   }
   return absl::OkStatus();
 }
@@ -174,8 +180,14 @@ absl::Status Restorer::Begin(const storage::v1::BackupHeader& header) {
 absl::Status Restorer::TakeRecords(const storage::v1::BackupRecords& records) {
   std::map<std::string, std::string> made;
   for (const storage::v1::BackupRecord& record : records.records()) {
-    made.emplace(record.key(), record.value());
     ++result_.records;
+    if (!record.key().starts_with(kDerivationRecordPrefix)) {
+      made.emplace(record.key(), record.value());
+      continue;
+    }
+    absl::StatusOr<StoredDefinition> stored = DecodeDefinition(record.value());
+    if (!stored.ok()) return stored.status();
+    definitions_.push_back(std::move(stored->definition));
   }
   if (options_.restore_records) {
     absl::Status status = options_.restore_records(made);
@@ -299,6 +311,14 @@ absl::StatusOr<RestoreResult> Restorer::Finish() {
   if (unframer_.pending_bytes() > 0) {
     return Fail(DamagedChunk(unframer_.next_chunk(),
                              "is not expected: the backup ended before it"));
+  }
+  // What is derived is computed from what was restored.
+  for (Definition& definition : definitions_) {
+    CommitRequest define;
+    define.derivation = DefineDerivation{std::move(definition), false};
+    if (absl::Status status = Commit(std::move(define)); !status.ok()) {
+      return Fail(std::move(status));
+    }
   }
   CommitRequest request;
   request.preconditions.push_back(

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,6 +18,7 @@
 #include "engine/backup/chunk_frame.h"
 #include "engine/commit/commit_request.h"
 #include "engine/controller/controller.h"
+#include "engine/derivation/definition.h"
 
 namespace restate {
 
@@ -118,6 +120,8 @@ class Restorer {
   // Whether the record of an incomplete restore is there.
   bool begun_ = false;
   RestoreResult result_;
+  // Defined when everything else is there.
+  std::vector<Definition> definitions_;
   // What the end of the backup says.
   storage::v1::BackupEnd end_;
   // The last path, of entries or of leases.

@@ -239,14 +239,17 @@ absl::Status Controller::Compact(Revision through) {
 }
 
 absl::StatusOr<Controller::Checkpoint> Controller::TakeCheckpoint(
-    std::string record_prefix) {
+    std::vector<std::string> record_prefixes) {
   auto done = std::make_shared<std::promise<Checkpoint>>();
   // Between two batches everything that is published belongs together.
   absl::Status status = sequencer_->AtBoundary(
-      [sequencer = sequencer_.get(), prefix = std::move(record_prefix), done] {
+      [sequencer = sequencer_.get(), prefixes = std::move(record_prefixes),
+       done] {
         Checkpoint checkpoint;
         checkpoint.state = sequencer->publication().Newest();
-        checkpoint.records = sequencer->records().WithPrefix(prefix);
+        for (const std::string& prefix : prefixes) {
+          checkpoint.records.merge(sequencer->records().WithPrefix(prefix));
+        }
         for (Path& path : sequencer->leases().Paths()) {
           std::optional<LeaseStatus> lease = sequencer->leases().Find(path);
           if (lease.has_value()) {

@@ -122,11 +122,12 @@ class Controller {
     std::shared_ptr<const PublishedState> state;
     // In path order.
     std::vector<Lease> leases;
-    // Those whose keys begin with the prefix asked for.
+    // Those whose keys begin with one of the prefixes asked for.
     RecordTable::Records records;
   };
   // Blocks until the batch at hand is done. UNAVAILABLE / SHUTTING_DOWN.
-  absl::StatusOr<Checkpoint> TakeCheckpoint(std::string record_prefix);
+  absl::StatusOr<Checkpoint> TakeCheckpoint(
+      std::vector<std::string> record_prefixes);
 
   // Mounts and unmounts; in path order, what is mounted. As in Sequencer.
   void AddMount(Mount mount, Sequencer::MountCallback done) {

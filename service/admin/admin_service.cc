@@ -133,7 +133,7 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
        .clock = parts_.clock});
   parts_.worker->Post([this, pump] {
     absl::StatusOr<Controller::Checkpoint> checkpoint =
-        parts_.controller->TakeCheckpoint(kBackupRecordPrefix);
+        parts_.controller->TakeCheckpoint(BackupRecordPrefixes());
     if (!checkpoint.ok()) return pump->Begin(checkpoint.status());
     BackupOptions options;
     options.epoch = parts_.controller->epoch();

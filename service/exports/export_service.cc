@@ -99,7 +99,7 @@ absl::StatusOr<ScanPage> ExportService::ReadPage(const Path& path,
   size_t bytes = 0;
   const std::shared_ptr<const PublishedState> state =
       parts_.controller->Published();
-  const std::unique_ptr<Cursor> cursor = state->tree().NewCursor();
+  const std::unique_ptr<Cursor> cursor = state->clients_tree().NewCursor();
   for (cursor->Seek(std::max(start, within));
        cursor->Valid() && cursor->key().starts_with(within); cursor->Next()) {
     if (range.exclusive && cursor->key() == start) continue;
