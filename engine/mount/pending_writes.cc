@@ -1,5 +1,6 @@
 #include "engine/mount/pending_writes.h"
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,11 +39,21 @@ void PendingWrites::Add(const Write& write) {
 
 std::vector<Write> PendingWrites::ToWrites() const {
   std::vector<Write> writes;
+  std::vector<Write> empty_maps;
   writes.reserve(entries_.size());
   for (auto it = entries_.begin(); !it.at_end(); ++it) {
-    writes.push_back(Write{Path::FromKey(it->key), it->value.scope,
-                           it->value.value, it->value.revision, std::nullopt});
+    const Entry& entry = it->value;
+    // A store that still has the children which later writes remove would take
+    // no {}.
+    const bool is_empty_map = entry.scope == Write::Scope::kOwnValue &&
+                              entry.value.has_value() &&
+                              entry.value->is_map();
+    (is_empty_map ? empty_maps : writes)
+        .push_back(Write{Path::FromKey(it->key), entry.scope, entry.value,
+                         entry.revision, std::nullopt});
   }
+  writes.insert(writes.end(), std::make_move_iterator(empty_maps.begin()),
+                std::make_move_iterator(empty_maps.end()));
   return writes;
 }
 

@@ -36,7 +36,7 @@ class PendingWrites {
   const Entries& entries() const { return entries_; }
   // The kSubtree entry at `key` or above it, or null.
   const Entries::Entry* Covering(std::string_view key) const;
-  // The net as absolute writes, in path order.
+  // The net as absolute writes, in an order in which they have that effect.
   std::vector<Write> ToWrites() const;
 
  private:
