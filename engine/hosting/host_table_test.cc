@@ -3,6 +3,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -61,10 +62,16 @@ class HostTableTest : public TrackingTest {
     }
     return calls;
   }
+  // The one call that comes of what was asked for: a commit that is waited for
+  // may not be published yet.
   FilledCall TheCall() {
     std::vector<FilledCall> calls = Calls();
+    while (calls.empty()) {
+      std::this_thread::yield();
+      calls = Calls();
+    }
     EXPECT_EQ(calls.size(), 1u);
-    return calls.empty() ? FilledCall() : calls[0];
+    return calls[0];
   }
   absl::StatusOr<Revision> Answer(const FilledCall& call,
                                   absl::StatusOr<Tree> result) {
