@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/hybrid/hybrid_snapshot.h"
@@ -18,8 +19,16 @@
 #include "engine/commit/remembered_reads.h"
 #include "engine/commit/sequencer.h"
 #include "engine/derivation/derivation_state.h"
+#include "engine/error/error.h"
 
 namespace restate {
+
+// What is answered to those who ask for the store while it is opened again.
+inline absl::Status StoreReopening() {
+  return MakeError(
+      Reason::kMountUnavailable,
+      "the store failed and is being opened again: try again shortly");
+}
 
 // A batch on its way. Lets go of everything that holds the store's snapshots
 // before the store is opened again.

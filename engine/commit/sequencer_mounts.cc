@@ -1,28 +1,18 @@
-// What a sequencer does about its mounts: those whose writes are applied later,
-// and those that come and go.
+// What a sequencer does about its mounts: above all those whose writes are
+// applied later.
 #include <algorithm>
 #include <future>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "engine/backend/memory/memory_backend.h"
 #include "engine/commit/mount_records.h"
-#include "engine/commit/overlay_reader.h"
 #include "engine/commit/sequencer.h"
 #include "engine/commit/sequencer_batch.h"
 #include "engine/error/error.h"
 
 namespace restate {
 namespace {
-
-absl::Status Reopening() {
-  return MakeError(
-      Reason::kMountUnavailable,
-      "the store failed and is being opened again: try again shortly");
-}
 
 // A view that keeps its mount.
 class HeldSnapshot final : public Snapshot {
@@ -46,26 +36,6 @@ class HeldSnapshot final : public Snapshot {
   // Let go of last.
   const std::shared_ptr<MountedBackend> mounted_;
   const std::shared_ptr<const Snapshot> snapshot_;
-};
-
-// Reads the changes of an overlay, whatever they are by then, over another tree.
-class RebasedReader final : public ClientReader {
- public:
-  RebasedReader(const Overlay* changes, const Snapshot* base)
-      : changes_(changes), overlay_(base) {}
-  absl::StatusOr<NodeProbe> Probe(const Path& path) override {
-    overlay_.Restore(changes_->Save());
-    return overlay_.Probe(path);
-  }
-  absl::StatusOr<ReadResult> Read(const Path& path,
-                                  const ReadLimits& limits) override {
-    overlay_.Restore(changes_->Save());
-    return overlay_.Read(path, limits);
-  }
-
- private:
-  const Overlay* const changes_;
-  Overlay overlay_;
 };
 
 }  // namespace
@@ -256,7 +226,7 @@ absl::Status Sequencer::Flush(Backend& backend, std::vector<Write> writes,
 
 absl::Status Sequencer::CommitFlush(std::optional<uint32_t> mount,
                                     std::vector<Write> writes) {
-  if (recovering_) return Reopening();
+  if (recovering_) return StoreReopening();
   CommitBatch flush;
   flush.last_committed = last_committed_;
   flush.reserved = reserved_;
@@ -267,275 +237,7 @@ absl::Status Sequencer::CommitFlush(std::optional<uint32_t> mount,
   if (status.ok() || thread_ended_) return status;
   Batch nothing(publication_->Newest(), &leaf_cache_);
   Recover(status, nothing);
-  return Reopening();
-}
-
-SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
-                                       const PublishedState& after) const {
-  SequencedCommit commit;
-  commit.revision = after.revision();
-  commit.commit_time = options_.clock->Now();
-  commit.origin = CommitOrigin::kMount;
-  for (const Path& place : places) {
-    absl::StatusOr<NodeProbe> now = after.clients_tree().Probe(place);
-    Effect effect;
-    effect.index = static_cast<int32_t>(commit.effects.size());
-    effect.path = place;
-    // A mount that cannot be read may have anything.
-    effect.after_incomplete = !now.ok() || now->exists() || place.is_root();
-    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
-                                          : Effect::Kind::kDelete;
-    effect.complete = false;
-    effect.below_unknown = true;
-    commit.effects.push_back(std::move(effect));
-  }
-  return commit;
-}
-
-Sequencer::LocalTree Sequencer::LocalTreeOf(
-    const PublishedState& state) const {
-  LocalTree local;
-  std::vector<MountedSnapshot> mounts = state.mounts();
-  for (const MountSlot& slot : mounts_) {
-    if (!slot.mounted->backend().slow()) continue;
-    local.remote.push_back(slot.mounted->at());
-    for (MountedSnapshot& mount : mounts) {
-      if (mount.at == local.remote.back()) {
-        mount.snapshot = MakeTreeSnapshot(std::nullopt);
-      }
-    }
-  }
-  if (!local.remote.empty()) {
-    local.tree = std::make_unique<const HybridSnapshot>(std::move(mounts));
-  }
-  return local;
-}
-
-absl::Status Sequencer::Derive(const PublishedState& state, Overlay& overlay,
-                               const ExecutionContext& context,
-                               CommitRequest* request,
-                               DerivationState* derivations,
-                               Execution* execution) {
-  if (derivations->empty() && !request->derivation.has_value()) {
-    return absl::OkStatus();
-  }
-  const LocalTree local = LocalTreeOf(state);
-  OverlayReader all(&overlay);
-  if (local.tree == nullptr) {
-    LocalReader sources(&all, {});
-    return derivation_engine_.Apply(request, context, sources, derivations,
-                                    execution);
-  }
-  RebasedReader here(&overlay, local.tree.get());
-  LocalReader sources(&here, local.remote);
-  return derivation_engine_.Apply(request, context, sources, derivations,
-                                  execution);
-}
-
-absl::Status Sequencer::FollowMounts(
-    const PublishedState& after, std::optional<DerivationChange> change,
-    SequencedCommit* commit, DerivationState* derivations) {
-  Overlay overlay(&after.clients_tree());
-  const auto can_store = [this](const Write& write) { return CanStore(write); };
-  const ExecutionContext context{&overlay,         &derivations_.values,
-                                 &*last_changes_,  can_store,
-                                 commit->revision, options_.max_leaf_bytes};
-  CommitRequest request;
-  request.origin = CommitOrigin::kMount;
-  request.derivation = std::move(change);
-  Execution execution;
-  execution.next_index = static_cast<int32_t>(commit->effects.size());
-  execution.effects = std::move(commit->effects);
-  *derivations = derivations_;
-  absl::Status status =
-      Derive(after, overlay, context, &request, derivations, &execution);
-  commit->effects = std::move(execution.effects);
-  return status;
-}
-
-void Sequencer::AddDerivedWrites(const DerivationState& after,
-                                 Revision revision, CommitBatch* decision) {
-  if (options_.derived_store == nullptr) return;
-  std::vector<Write> writes =
-      DerivationEngine::WritesBetween(derivations_, after, revision);
-  if (writes.empty()) return;
-  decision->mounts.push_back(MountWrites{
-      *options_.derived_store->commit_store_mount(), std::move(writes)});
-}
-
-CommitGroup Sequencer::StageMountChange(
-    const Path& at, std::vector<RecordChange> records,
-    DerivationState* derivations, CommitBatch* decision) {
-  const Revision revision = last_given_ + 1;
-  // What is hidden now, or gone, does not expire.
-  for (const Path& path : leases_->Paths()) {
-    if (at.Contains(path)) leases_->End(path);
-  }
-  records_->Stage(records);
-  const std::shared_ptr<const PublishedState> after =
-      StateOfAllMounts(revision);
-  SequencedCommit commit = MountCommit({at}, *after);
-  // Nothing refuses a mount: what cannot be derived is an error there.
-  FollowMounts(*after, std::nullopt, &commit, derivations).IgnoreError();
-  AddDerivedWrites(*derivations, revision, decision);
-  CommitGroup group = std::make_shared<const std::vector<SequencedCommit>>(
-      1, std::move(commit));
-  last_given_ = revision;
-  publication_->GiveOut(revision);
-  decision->last_committed = revision;
-  decision->reserved = reserved_;
-  decision->history = history_->Prepare(*group);
-  decision->leases = leases_->Staged();
-  decision->records = records_->Staged();
-  return group;
-}
-
-void Sequencer::ShowMountChange(const CommitGroup& group,
-                                const DerivationState& derivations) {
-  derivations_ = derivations;
-  leaf_cache_.Clear();
-  leases_->PublishStaged();
-  records_->PublishStaged();
-  RecordChanges(group->front().effects, group->front().revision,
-                &*last_changes_);
-  history_->Append(group);
-  PublishState(group->front().revision);
-  options_.listener->OnPublished(*group);
-}
-
-absl::StatusOr<Revision> Sequencer::ChangeMounts(
-    const Path& at, std::vector<MountSlot> mounts,
-    std::vector<RecordChange> records, std::vector<JournalRelease> releases) {
-  Batch nothing(publication_->Newest(), &leaf_cache_);
-  if (absl::Status status = EnsureReserved(1); !status.ok()) {
-    Recover(status, nothing);
-    return Reopening();
-  }
-  mounts_.swap(mounts);
-  UseMounts();
-  CommitBatch decision;
-  DerivationState derivations;
-  const CommitGroup group =
-      StageMountChange(at, std::move(records), &derivations, &decision);
-  const Revision revision = group->front().revision;
-  decision.journal_releases = std::move(releases);
-  absl::Status decided;
-  if (options_.commit_store != nullptr) {
-    decided = options_.commit_store->Commit(decision);
-  }
-  if (!decided.ok()) {
-    mounts_.swap(mounts);
-    UseMounts();
-    Recover(decided, nothing);
-    if (last_committed_ < revision) {
-      return MakeError(Reason::kOutcomeUnknown,
-                       "storage failed while the mounts were changed: see what "
-                       "is mounted, then try again");
-    }
-    // It has survived.
-    mounts_.swap(mounts);
-    UseMounts();
-  }
-  last_committed_ = revision;
-  ShowMountChange(group, derivations);
-  return revision;
-}
-
-void Sequencer::AddMount(Mount mount, MountCallback done) {
-  auto shared = std::make_shared<MountCallback>(std::move(done));
-  absl::AnyInvocable<void()> task = [this, shared,
-                                     mount = std::move(mount)]() mutable {
-    (*shared)(AddMountNow(std::move(mount)));
-  };
-  if (absl::Status status = queue_.PushTask(task); !status.ok()) {
-    (*shared)(std::move(status));
-  }
-}
-
-void Sequencer::RemoveMount(const Path& at, MountCallback done) {
-  auto shared = std::make_shared<MountCallback>(std::move(done));
-  absl::AnyInvocable<void()> task = [this, shared, at] {
-    (*shared)(RemoveMountNow(at));
-  };
-  if (absl::Status status = queue_.PushTask(task); !status.ok()) {
-    (*shared)(std::move(status));
-  }
-}
-
-absl::StatusOr<Revision> Sequencer::AddMountNow(Mount mount) {
-  if (recovering_) return Reopening();
-  const Path at = mount.at;
-  for (const MountSlot& slot : mounts_) {
-    if (slot.mounted->at() != at) continue;
-    return MakeError(Reason::kMountExists,
-                     absl::StrCat("a ", slot.mounted->kind(),
-                                  " backend is mounted at ", at.ToText(),
-                                  ": unmount it first"),
-                     {{"mount", at.ToText()}});
-  }
-  std::vector<RecordChange> records;
-  MountSlot slot = NewSlot(std::move(mount));
-  const std::shared_ptr<MountedBackend> mounted = slot.mounted;
-  if (mounted->custody() == Custody::kApart) {
-    slot.journal = next_journal_++;
-    records.push_back({mount_records::JournalKey(at),
-                       mount_records::EncodeNumber(slot.journal)});
-  }
-  records.push_back({mount_records::MountedKey(at), mounted->identity()});
-  if (!mounted->definition().empty()) {
-    records.push_back(
-        {mount_records::DefinitionKey(at), mounted->definition()});
-  }
-  std::vector<MountSlot> mounts = mounts_;
-  mounts.push_back(std::move(slot));
-  absl::StatusOr<Revision> revision =
-      ChangeMounts(at, std::move(mounts), std::move(records), {});
-  if (revision.ok()) WatchEdits(*mounted);
-  return revision;
-}
-
-absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
-  if (recovering_) return Reopening();
-  const auto found =
-      std::find_if(mounts_.begin(), mounts_.end(), [&](const MountSlot& slot) {
-        return slot.mounted->at() == at;
-      });
-  if (found == mounts_.end()) {
-    return MakeError(
-        Reason::kMountNotFound,
-        absl::StrCat("nothing is mounted at ", at.ToText()),
-        {{"mount", at.ToText()}});
-  }
-  const std::shared_ptr<MountedBackend> mounted = found->mounted;
-  if (mounted->definition().empty()) {
-    return MakeError(
-        Reason::kConfiguredMount,
-        absl::StrCat("the mount at ", at.ToText(),
-                     " comes from the configuration: take it out there, and "
-                     "start the server again"),
-        {{"mount", at.ToText()}});
-  }
-  if (mounted->applier() != nullptr && !mounted->applier()->Clean()) {
-    return MakeError(
-        Reason::kMountUnavailable,
-        absl::StrCat("writes to the mount at ", at.ToText(),
-                     " are not in its backend yet: flush it first"),
-        {{"mount", at.ToText()}});
-  }
-  std::vector<RecordChange> records = {
-      {mount_records::DefinitionKey(at), std::nullopt},
-      {mount_records::MountedKey(at), std::nullopt},
-      {mount_records::AppliedKey(at), std::nullopt},
-      {mount_records::DirtyKey(at), std::nullopt}};
-  std::vector<JournalRelease> releases;
-  if (mounted->custody() == Custody::kApart) {
-    records.push_back({mount_records::JournalKey(at), std::nullopt});
-    releases.push_back({found->journal, last_given_});
-  }
-  std::vector<MountSlot> mounts = mounts_;
-  mounts.erase(mounts.begin() + (found - mounts_.begin()));
-  return ChangeMounts(at, std::move(mounts), std::move(records),
-                      std::move(releases));
+  return StoreReopening();
 }
 
 void Sequencer::WatchEdits(MountedBackend& mounted) {

@@ -1,0 +1,212 @@
+// How mounts come and go while a sequencer runs: each time in a commit.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/commit/mount_records.h"
+#include "engine/commit/sequencer.h"
+#include "engine/commit/sequencer_batch.h"
+#include "engine/error/error.h"
+
+namespace restate {
+
+SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
+                                       const PublishedState& after) const {
+  SequencedCommit commit;
+  commit.revision = after.revision();
+  commit.commit_time = options_.clock->Now();
+  commit.origin = CommitOrigin::kMount;
+  for (const Path& place : places) {
+    absl::StatusOr<NodeProbe> now = after.clients_tree().Probe(place);
+    Effect effect;
+    effect.index = static_cast<int32_t>(commit.effects.size());
+    effect.path = place;
+    // A mount that cannot be read may have anything.
+    effect.after_incomplete = !now.ok() || now->exists() || place.is_root();
+    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
+                                          : Effect::Kind::kDelete;
+    effect.complete = false;
+    effect.below_unknown = true;
+    commit.effects.push_back(std::move(effect));
+  }
+  return commit;
+}
+
+CommitGroup Sequencer::StageMountChange(
+    const Path& at, std::vector<RecordChange> records,
+    DerivationState* derivations, CommitBatch* decision) {
+  const Revision revision = last_given_ + 1;
+  // What is hidden now, or gone, does not expire.
+  for (const Path& path : leases_->Paths()) {
+    if (at.Contains(path)) leases_->End(path);
+  }
+  records_->Stage(records);
+  const std::shared_ptr<const PublishedState> after =
+      StateOfAllMounts(revision);
+  SequencedCommit commit = MountCommit({at}, *after);
+  // Nothing refuses a mount: what cannot be derived is an error there.
+  FollowMounts(*after, std::nullopt, &commit, derivations).IgnoreError();
+  AddDerivedWrites(*derivations, revision, decision);
+  CommitGroup group = std::make_shared<const std::vector<SequencedCommit>>(
+      1, std::move(commit));
+  last_given_ = revision;
+  publication_->GiveOut(revision);
+  decision->last_committed = revision;
+  decision->reserved = reserved_;
+  decision->history = history_->Prepare(*group);
+  decision->leases = leases_->Staged();
+  decision->records = records_->Staged();
+  return group;
+}
+
+void Sequencer::ShowMountChange(const CommitGroup& group,
+                                const DerivationState& derivations) {
+  derivations_ = derivations;
+  leaf_cache_.Clear();
+  leases_->PublishStaged();
+  records_->PublishStaged();
+  RecordChanges(group->front().effects, group->front().revision,
+                &*last_changes_);
+  history_->Append(group);
+  PublishState(group->front().revision);
+  options_.listener->OnPublished(*group);
+}
+
+absl::StatusOr<Revision> Sequencer::ChangeMounts(
+    const Path& at, std::vector<MountSlot> mounts,
+    std::vector<RecordChange> records, std::vector<JournalRelease> releases) {
+  Batch nothing(publication_->Newest(), &leaf_cache_);
+  if (absl::Status status = EnsureReserved(1); !status.ok()) {
+    Recover(status, nothing);
+    return StoreReopening();
+  }
+  mounts_.swap(mounts);
+  UseMounts();
+  CommitBatch decision;
+  DerivationState derivations;
+  const CommitGroup group =
+      StageMountChange(at, std::move(records), &derivations, &decision);
+  const Revision revision = group->front().revision;
+  decision.journal_releases = std::move(releases);
+  absl::Status decided;
+  if (options_.commit_store != nullptr) {
+    decided = options_.commit_store->Commit(decision);
+  }
+  if (!decided.ok()) {
+    mounts_.swap(mounts);
+    UseMounts();
+    Recover(decided, nothing);
+    if (last_committed_ < revision) {
+      return MakeError(Reason::kOutcomeUnknown,
+                       "storage failed while the mounts were changed: see what "
+                       "is mounted, then try again");
+    }
+    // It has survived.
+    mounts_.swap(mounts);
+    UseMounts();
+  }
+  last_committed_ = revision;
+  ShowMountChange(group, derivations);
+  return revision;
+}
+
+void Sequencer::AddMount(Mount mount, MountCallback done) {
+  auto shared = std::make_shared<MountCallback>(std::move(done));
+  absl::AnyInvocable<void()> task = [this, shared,
+                                     mount = std::move(mount)]() mutable {
+    (*shared)(AddMountNow(std::move(mount)));
+  };
+  if (absl::Status status = queue_.PushTask(task); !status.ok()) {
+    (*shared)(std::move(status));
+  }
+}
+
+void Sequencer::RemoveMount(const Path& at, MountCallback done) {
+  auto shared = std::make_shared<MountCallback>(std::move(done));
+  absl::AnyInvocable<void()> task = [this, shared, at] {
+    (*shared)(RemoveMountNow(at));
+  };
+  if (absl::Status status = queue_.PushTask(task); !status.ok()) {
+    (*shared)(std::move(status));
+  }
+}
+
+absl::StatusOr<Revision> Sequencer::AddMountNow(Mount mount) {
+  if (recovering_) return StoreReopening();
+  const Path at = mount.at;
+  for (const MountSlot& slot : mounts_) {
+    if (slot.mounted->at() != at) continue;
+    return MakeError(Reason::kMountExists,
+                     absl::StrCat("a ", slot.mounted->kind(),
+                                  " backend is mounted at ", at.ToText(),
+                                  ": unmount it first"),
+                     {{"mount", at.ToText()}});
+  }
+  std::vector<RecordChange> records;
+  MountSlot slot = NewSlot(std::move(mount));
+  const std::shared_ptr<MountedBackend> mounted = slot.mounted;
+  if (mounted->custody() == Custody::kApart) {
+    slot.journal = next_journal_++;
+    records.push_back({mount_records::JournalKey(at),
+                       mount_records::EncodeNumber(slot.journal)});
+  }
+  records.push_back({mount_records::MountedKey(at), mounted->identity()});
+  if (!mounted->definition().empty()) {
+    records.push_back(
+        {mount_records::DefinitionKey(at), mounted->definition()});
+  }
+  std::vector<MountSlot> mounts = mounts_;
+  mounts.push_back(std::move(slot));
+  absl::StatusOr<Revision> revision =
+      ChangeMounts(at, std::move(mounts), std::move(records), {});
+  if (revision.ok()) WatchEdits(*mounted);
+  return revision;
+}
+
+absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
+  if (recovering_) return StoreReopening();
+  const auto found =
+      std::find_if(mounts_.begin(), mounts_.end(), [&](const MountSlot& slot) {
+        return slot.mounted->at() == at;
+      });
+  if (found == mounts_.end()) {
+    return MakeError(
+        Reason::kMountNotFound,
+        absl::StrCat("nothing is mounted at ", at.ToText()),
+        {{"mount", at.ToText()}});
+  }
+  const std::shared_ptr<MountedBackend> mounted = found->mounted;
+  if (mounted->definition().empty()) {
+    return MakeError(
+        Reason::kConfiguredMount,
+        absl::StrCat("the mount at ", at.ToText(),
+                     " comes from the configuration: take it out there, and "
+                     "start the server again"),
+        {{"mount", at.ToText()}});
+  }
+  if (mounted->applier() != nullptr && !mounted->applier()->Clean()) {
+    return MakeError(
+        Reason::kMountUnavailable,
+        absl::StrCat("writes to the mount at ", at.ToText(),
+                     " are not in its backend yet: flush it first"),
+        {{"mount", at.ToText()}});
+  }
+  std::vector<RecordChange> records = {
+      {mount_records::DefinitionKey(at), std::nullopt},
+      {mount_records::MountedKey(at), std::nullopt},
+      {mount_records::AppliedKey(at), std::nullopt},
+      {mount_records::DirtyKey(at), std::nullopt}};
+  std::vector<JournalRelease> releases;
+  if (mounted->custody() == Custody::kApart) {
+    records.push_back({mount_records::JournalKey(at), std::nullopt});
+    releases.push_back({found->journal, last_given_});
+  }
+  std::vector<MountSlot> mounts = mounts_;
+  mounts.erase(mounts.begin() + (found - mounts_.begin()));
+  return ChangeMounts(at, std::move(mounts), std::move(records),
+                      std::move(releases));
+}
+
+}  // namespace restate
