@@ -31,9 +31,8 @@ Value Tagged(std::string_view tag, Value inside) {
 // The tag that a map of this form would be taken for, or "".
 std::string_view TagOf(const Value::Map& map) {
   if (map.size() != 1) return "";
-  const std::string& key = map.begin()->key;
   for (std::string_view tag : {kBytesTag, kDoubleTag, kMapTag}) {
-    if (key == tag) return tag;
+    if (map.Find(tag) != nullptr) return tag;
   }
   return "";
 }
@@ -153,7 +152,7 @@ absl::StatusOr<Value> Decode(const Value& value) {
   if (!value.is_map()) return value;
   const std::string_view tag = TagOf(value.as_map());
   if (tag.empty()) return DecodeItems(value.as_map());
-  const Value& inside = value.as_map().begin()->value;
+  const Value& inside = *value.as_map().Find(tag);
   if (tag == kBytesTag) return DecodeBytes(inside);
   if (tag == kDoubleTag) return DecodeDouble(inside);
   if (!inside.is_map()) return BadTag(kMapTag, "a map");
