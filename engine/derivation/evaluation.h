@@ -17,6 +17,7 @@
 #include "engine/derivation/change_marks.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/layered_read.h"
+#include "engine/derivation/lua_calls.h"
 #include "engine/derivation/lua_functions.h"
 #include "engine/lua/lua_runtime.h"
 #include "engine/tree/tree.h"
@@ -66,7 +67,7 @@ class Evaluation {
   };
 
   // The context's parts must outlive the evaluation.
-  explicit Evaluation(const Context& context) : context_(context) {}
+  explicit Evaluation(const Context& context);
 
   // `effect` is the clients': its readers are to be computed.
   void NoteEffect(const Effect& effect);
@@ -119,22 +120,6 @@ class Evaluation {
                                    std::vector<Path>* wait_for,
                                    std::vector<Path>* cyclic_reads);
 
-  // What one child of an aggregate's source adds.
-  absl::StatusOr<std::optional<Contribution>> ContributionOf(
-      const Derivation& derivation, const LuaFunctions::Compiled& functions,
-      const std::string& name, const Tree& child);
-  // Calls a function within the budgets; the status is that of a commit that is
-  // refused.
-  absl::StatusOr<LuaOutcome> Call(const Derivation& derivation,
-                                  LuaFunction& function,
-                                  absl::Span<const Tree> arguments,
-                                  const LuaReader* reader);
-
-  // The source as the derivation sees it. The inner status is one that the
-  // derivation fails with.
-  absl::StatusOr<Tree> ReadSource(const Path& dest, const Path& source);
-  absl::StatusOr<bool> AnySourceAbsent(const Definition& definition);
-
   // Judges what was computed, and makes it the destination's value.
   absl::Status Finish(const Derivation& derivation, Outcome outcome,
                       DerivationProgress progress);
@@ -154,9 +139,7 @@ class Evaluation {
   // Those that are being computed, outermost first.
   std::vector<Path> running_;
   absl::flat_hash_map<std::string, int> runs_;
-  int64_t instructions_ = 0;
-  // Those that used instructions, in path order.
-  std::set<Path> called_;
+  LuaCalls calls_;
 };
 
 }  // namespace restate

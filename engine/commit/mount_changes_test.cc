@@ -1,0 +1,117 @@
+// Mounts that come and go, and stores that others edit.
+
+#include "engine/commit/testing/mounts_fixture.h"
+#include "engine/error/error.h"
+#include "gtest/gtest.h"
+
+namespace restate {
+namespace {
+
+using Happens = FaultPlan::Happens;
+
+TEST_F(MountsTest, MountsComeAndGoInCommits) {
+  Start({});
+  ASSERT_TRUE(Do(Set("/x/hidden", 1)).ok());
+  ASSERT_TRUE(Do(Set("/x/y/deep", 1)).ok());
+  Told();
+  absl::StatusOr<Revision> mounted =
+      AddMount({"/x", Kind::kMemory, {}, "definition"});
+  ASSERT_TRUE(mounted.ok()) << mounted.status();
+  EXPECT_EQ(sequencer_->publication().Newest()->revision(), *mounted);
+  EXPECT_EQ(Told(), (Strings{"/x DELETE MOUNT below"}));
+  EXPECT_EQ(Get("/x"), std::nullopt);
+  EXPECT_EQ(ErrorReason(AddMount({"/x", Kind::kMemory}).status()),
+            "MOUNT_EXISTS");
+  EXPECT_EQ(ErrorReason(RemoveMount("/none").status()), "MOUNT_NOT_FOUND");
+  EXPECT_EQ(ErrorReason(RemoveMount("/").status()), "CONFIGURED_MOUNT");
+  ASSERT_TRUE(Do(Set("/x/new", 2)).ok());
+  // A precondition does not reach across.
+  CommitRequest request;
+  request.preconditions = {UnchangedSince{P("/x/hidden"), *mounted - 1}};
+  request.operations = {Set("/z", 1)};
+  EXPECT_EQ(ErrorReason(Submit(request).get().status()),
+            "PRECONDITION_FAILED");
+  Told();
+  ASSERT_TRUE(RemoveMount("/x").ok());
+  EXPECT_EQ(Told(), (Strings{"/x SET MOUNT below"}));
+  EXPECT_EQ(Get("/x/hidden"), Tree(Value::Int(1)));
+  EXPECT_EQ(Get("/x/new"), std::nullopt);
+  EXPECT_EQ(sequencer_->mounts().size(), 1u);
+}
+
+TEST_F(MountsTest, OneThatHasWritesWaitingIsNotUnmounted) {
+  Start({});
+  ASSERT_TRUE(AddMount({"/x", Kind::kElsewhere, CachePolicy{}, "d"}).ok());
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  EXPECT_EQ(ErrorReason(RemoveMount("/x").status()), "MOUNT_UNAVAILABLE");
+  ASSERT_TRUE(Flush("/x").ok());
+  ASSERT_TRUE(RemoveMount("/x").ok());
+  EXPECT_EQ(Elsewhere("/a"), Tree(Value::Int(1)));
+}
+
+TEST_F(MountsTest, DefinitionsAreRecordedWithTheirCommit) {
+  Start({});
+  for (Happens happens : {Happens::kNot, Happens::kAllTheSame}) {
+    plan_->FailWrite(1, happens);
+    absl::StatusOr<Revision> mounted =
+        AddMount({"/x", Kind::kMemory, {}, "definition"});
+    // It is found out whether it has happened, and shown as that.
+    EXPECT_EQ(mounted.ok(), happens == Happens::kAllTheSame);
+    if (!mounted.ok()) {
+      EXPECT_EQ(ErrorReason(mounted.status()), "OUTCOME_UNKNOWN");
+    }
+    EXPECT_EQ(MountedAt("/x") != nullptr, mounted.ok());
+    EXPECT_EQ(sequencer_->records().Find("mount/" + P("/x").key()),
+              mounted.ok() ? std::optional<std::string>("definition")
+                           : std::nullopt);
+  }
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+}
+
+TEST_F(MountsTest, AStartThatFailsEndsInOrder) {
+  RocksDbOptions options;
+  options.directory = directory_.string();
+  auto store = RocksDbStore::Open(options);
+  ASSERT_TRUE(store.ok()) << store.status();
+  rocksdb_ = store->get();
+  auto plan = std::make_shared<FaultPlan>();
+  plan->FailWrite(1, Happens::kNot);
+  SequencerOptions sequencer;
+  sequencer.mounts.push_back(MountOf({"/", Kind::kRocksDb}));
+  sequencer.commit_store =
+      std::make_unique<FaultyCommitStore>(*std::move(store), plan);
+  sequencer.clock = &clock_;
+  sequencer.listener = &listener_;
+  EXPECT_EQ(Sequencer::Start(std::move(sequencer)).status(),
+            FaultPlan::DefaultError());
+}
+
+TEST_F(MountsTest, EditsByOthersAreCommits) {
+  Start({{"/x"}, {"/x/inner", Kind::kMemory}});
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  ASSERT_TRUE(Flush("/x").ok());
+  Told();
+  std::vector<Write> edits = {
+      {P("/a"), Write::Scope::kSubtree, std::nullopt},
+      {P("/b/c"), Write::Scope::kSubtree, Tree(Value::Int(2))},
+      {P("/b"), Write::Scope::kOwnValue, Tree(Value::Int(3))},
+      // Hidden by the mount there.
+      {P("/inner/d"), Write::Scope::kSubtree, Tree(Value::Int(4))},
+  };
+  ASSERT_TRUE(edited_->Edit(edits).ok());
+  EXPECT_EQ(Told(), (Strings{"/x/a DELETE FILE", "/x/b/c SET FILE",
+                             "/x/b SET FILE"}));
+  EXPECT_EQ(Get("/x/inner"), std::nullopt);
+  EXPECT_EQ(Get("/x/b/c"), Tree(Value::Int(2)));
+  // What is the same is no commit.
+  ASSERT_TRUE(edited_->Edit({edits[1]}).ok());
+  ASSERT_TRUE(
+      edited_->Edit({{P("/b"), Write::Scope::kOwnValue, std::nullopt}}).ok());
+  EXPECT_EQ(Told(), (Strings{"/x/b SET FILE"}));
+  ASSERT_TRUE(Flush("/x").ok());
+  EXPECT_EQ(Elsewhere("/b/c"), Tree(Value::Int(2)));
+}
+
+}  // namespace
+}  // namespace restate

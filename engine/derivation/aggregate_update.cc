@@ -1,0 +1,182 @@
+#include "engine/derivation/aggregate_update.h"
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "engine/error/error.h"
+
+namespace restate {
+namespace {
+
+std::string MessageOf(const absl::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+// The name of the group that `group_by` gave. On failure sets
+// `contribution->error`.
+void NameGroup(const Value& group, Contribution* contribution) {
+  switch (group.kind()) {
+    case Value::Kind::kString:
+      contribution->group = group.as_string();
+      break;
+    case Value::Kind::kInt:
+      contribution->group = absl::StrCat(group.as_int());
+      break;
+    case Value::Kind::kBool:
+      contribution->group = group.as_bool() ? "true" : "false";
+      break;
+    default:
+      contribution->error =
+          "`group_by` gives no string, integer or boolean to name a group";
+      return;
+  }
+  if (!ValidateSegment(contribution->group).ok()) {
+    contribution->error = "`group_by` gives what cannot be a segment of a path";
+  }
+}
+
+}  // namespace
+
+absl::Status AggregateUpdate::Run(TouchedChildren touched,
+                                  DerivationProgress* progress,
+                                  absl::StatusOr<Tree>* result) {
+  const auto& aggregate =
+      std::get<AggregateTransform>(definition_.transform);
+  // A leaf hides derived children, all at once.
+  absl::StatusOr<NodeProbe> node =
+      ProbeLayered(client_, derived_, definition_.sources.front(),
+                   View::kWithoutDerived);
+  if (!node.ok()) {
+    // What was touched is forgotten with this computation.
+    progress->aggregate = nullptr;
+    *result = node.status();
+    return absl::OkStatus();
+  }
+  const bool is_leaf =
+      node->own.has_value() && node->own->is_leaf() && !node->has_children;
+  touched.all |= progress->aggregate == nullptr ||
+                 is_leaf != progress->source_was_leaf;
+  progress->source_was_leaf = is_leaf;
+
+  auto state = touched.all
+                   ? std::make_shared<AggregateState>(
+                         aggregate.combine, !aggregate.group_by.empty())
+                   : std::make_shared<AggregateState>(*progress->aggregate);
+  // Until it is done it must be done again from the beginning.
+  progress->aggregate = nullptr;
+  *result = Tree();
+  absl::Status status;
+  if (touched.all) {
+    status = SetAll(state.get(), result);
+  } else if (!is_leaf) {
+    status = SetTouched(touched, state.get(), result);
+  }
+  if (!status.ok() || !result->ok()) return status;
+
+  AggregateState::Result sum = state->result();
+  progress->aggregate = std::move(state);
+  if (sum.error.empty()) {
+    *result = std::move(sum.value);
+  } else {
+    *result = MakeError(Reason::kDerivationFailed, sum.error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AggregateUpdate::SetAll(AggregateState* state,
+                                     absl::StatusOr<Tree>* result) {
+  const Path& source = definition_.sources.front();
+  absl::StatusOr<ReadResult> all =
+      ReadLayered(client_, derived_, source, ViewOf(definition_.dest, source),
+                  ReadLimits());
+  if (!all.ok()) {
+    *result = all.status();
+    return absl::OkStatus();
+  }
+  if (!all->tree.has_value() || !all->tree->is_map()) return absl::OkStatus();
+  for (auto it = all->tree->as_map().begin(); !it.at_end(); ++it) {
+    if (it->key == kOwnValueKey) continue;
+    absl::Status status = SetChild(it->key, it->value, state);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AggregateUpdate::SetTouched(const TouchedChildren& touched,
+                                         AggregateState* state,
+                                         absl::StatusOr<Tree>* result) {
+  const Path& source = definition_.sources.front();
+  const View view = ViewOf(definition_.dest, source);
+  for (const std::string& name : touched.names) {
+    const Path child = source.Child(name);
+    // A destination is no child in a view without derived paths.
+    const std::optional<Path> owner = derived_.OwnerOf(child);
+    const bool left_out = view == View::kWithoutDerived && owner.has_value() &&
+                          source.StrictlyContains(*owner);
+    Tree value;
+    if (!left_out) {
+      absl::StatusOr<ReadResult> read =
+          ReadLayered(client_, derived_, child, view, {});
+      if (!read.ok()) {
+        *result = read.status();
+        return absl::OkStatus();
+      }
+      value = std::move(read->tree);
+    }
+    absl::Status status = SetChild(name, value, state);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AggregateUpdate::SetChild(const std::string& name,
+                                       const Tree& child,
+                                       AggregateState* state) {
+  absl::StatusOr<std::optional<Contribution>> contribution =
+      ContributionOf(name, child);
+  if (!contribution.ok()) return contribution.status();
+  state->SetChild(name, *std::move(contribution));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
+    const std::string& name, const Tree& child) {
+  if (!child.has_value()) return std::nullopt;
+  Contribution contribution;
+  if (functions_.group_by == nullptr && functions_.each == nullptr) {
+    contribution.value = *child;
+    return contribution;
+  }
+  const Tree arguments[] = {Value::String(name), child};
+  if (functions_.group_by != nullptr) {
+    absl::StatusOr<LuaOutcome> called =
+        calls_->Call(definition_.dest, *functions_.group_by, arguments);
+    if (!called.ok()) return called.status();
+    if (!called->result.ok()) {
+      contribution.error = MessageOf(called->result.status());
+      return contribution;
+    }
+    if (!called->result->has_value()) return std::nullopt;
+    NameGroup(**called->result, &contribution);
+    if (!contribution.error.empty()) return contribution;
+  }
+  if (functions_.each == nullptr) {
+    contribution.value = *child;
+    return contribution;
+  }
+  absl::StatusOr<LuaOutcome> called =
+      calls_->Call(definition_.dest, *functions_.each, arguments);
+  if (!called.ok()) return called.status();
+  if (!called->result.ok()) {
+    contribution.error = MessageOf(called->result.status());
+    return contribution;
+  }
+  if (!called->result->has_value()) return std::nullopt;
+  contribution.value = **std::move(called->result);
+  return contribution;
+}
+
+}  // namespace restate

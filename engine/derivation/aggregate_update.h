@@ -1,0 +1,61 @@
+#ifndef RESTATE_ENGINE_DERIVATION_AGGREGATE_UPDATE_H_
+#define RESTATE_ENGINE_DERIVATION_AGGREGATE_UPDATE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/derivation/aggregate_state.h"
+#include "engine/derivation/change_marks.h"
+#include "engine/derivation/definition.h"
+#include "engine/derivation/derivation_state.h"
+#include "engine/derivation/layered_read.h"
+#include "engine/derivation/lua_calls.h"
+#include "engine/derivation/lua_functions.h"
+#include "engine/tree/tree.h"
+
+namespace restate {
+
+// Brings one aggregate up to the children of its source that a commit touched.
+// Used for one computation; its parts must outlive it.
+class AggregateUpdate {
+ public:
+  // REQUIRES: `definition` is an aggregate, and `functions` are its.
+  AggregateUpdate(const Definition& definition,
+                  const LuaFunctions::Compiled& functions,
+                  ClientReader& client, const DerivedValues& derived,
+                  LuaCalls* calls)
+      : definition_(definition),
+        functions_(functions),
+        client_(client),
+        derived_(derived),
+        calls_(calls) {}
+
+  // Computes the parts of what was touched, or of all children if the progress
+  // has no aggregate, and puts them into the progress; after an error it has
+  // none. Sets `*result` to what comes of it, or to what the derivation fails
+  // with; the status is one that the commit is refused with.
+  absl::Status Run(TouchedChildren touched, DerivationProgress* progress,
+                   absl::StatusOr<Tree>* result);
+
+ private:
+  // OK, or what the derivation fails with in `*result`.
+  absl::Status SetAll(AggregateState* state, absl::StatusOr<Tree>* result);
+  absl::Status SetTouched(const TouchedChildren& touched,
+                          AggregateState* state, absl::StatusOr<Tree>* result);
+  absl::Status SetChild(const std::string& name, const Tree& child,
+                        AggregateState* state);
+  // What one child of the source adds.
+  absl::StatusOr<std::optional<Contribution>> ContributionOf(
+      const std::string& name, const Tree& child);
+
+  const Definition& definition_;
+  const LuaFunctions::Compiled& functions_;
+  ClientReader& client_;
+  const DerivedValues& derived_;
+  LuaCalls* const calls_;
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_AGGREGATE_UPDATE_H_

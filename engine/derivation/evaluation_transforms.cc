@@ -1,0 +1,177 @@
+#include "engine/derivation/evaluation.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/derivation/aggregate_update.h"
+#include "engine/derivation/derivation_graph.h"
+#include "engine/derivation/source_values.h"
+#include "engine/error/error.h"
+
+// What each kind of transform gives.
+
+namespace restate {
+namespace {
+
+std::vector<Path> Sorted(std::vector<Path> paths) {
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  return paths;
+}
+
+}  // namespace
+
+absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
+    const Derivation& derivation, DerivationProgress* progress) {
+  const Definition& definition = *derivation.definition;
+  if (definition.tracked()) return ComputeTracked(derivation, progress);
+  absl::StatusOr<bool> absent = AnySourceAbsent(
+      *context_.client, context_.state->values, definition);
+  if (!absent.ok()) {
+    progress->aggregate = nullptr;
+    return Outcome{absent.status()};
+  }
+  if (*absent && !definition.call_when_absent) {
+    progress->aggregate = nullptr;
+    touched_.erase(definition.dest.key());
+    // What a host is still computing is of sources that are gone.
+    progress->wanted_revision = context_.revision;
+    progress->source_revision = context_.revision - 1;
+    progress->outdated = false;
+    return Outcome();
+  }
+  if (definition.hosted()) return ComputeHosted(derivation, progress);
+  ++progress->runs;
+  if (std::holds_alternative<AggregateTransform>(definition.transform)) {
+    return ComputeAggregate(derivation, progress);
+  }
+  return ComputeLua(derivation);
+}
+
+absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeHosted(
+    const Derivation& derivation, DerivationProgress* progress) {
+  progress->wanted_revision = context_.revision;
+  progress->outdated = true;
+  progress->status = DerivationStatus::kStale;
+  return Outcome{.pending = true};
+}
+
+absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeAggregate(
+    const Derivation& derivation, DerivationProgress* progress) {
+  const Definition& definition = *derivation.definition;
+  absl::StatusOr<const LuaFunctions::Compiled*> functions =
+      context_.functions->Get(derivation.version, definition);
+  if (!functions.ok()) return Outcome{functions.status()};
+  TouchedChildren touched;
+  if (auto it = touched_.find(definition.dest.key()); it != touched_.end()) {
+    touched = std::move(it->second);
+    touched_.erase(it);
+  }
+  Outcome outcome;
+  AggregateUpdate update(definition, **functions, *context_.client,
+                         context_.state->values, &calls_);
+  absl::Status status =
+      update.Run(std::move(touched), progress, &outcome.value);
+  if (!status.ok()) return status;
+  return outcome;
+}
+
+absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeLua(
+    const Derivation& derivation) {
+  const Definition& definition = *derivation.definition;
+  absl::StatusOr<const LuaFunctions::Compiled*> functions =
+      context_.functions->Get(derivation.version, definition);
+  if (!functions.ok()) return Outcome{functions.status()};
+  std::vector<Tree> arguments;
+  for (const Path& source : definition.sources) {
+    absl::StatusOr<Tree> argument =
+        ReadSource(*context_.client, context_.state->values, definition.dest,
+                   source, context_.limits->max_source_bytes);
+    if (!argument.ok()) return Outcome{argument.status()};
+    arguments.push_back(*std::move(argument));
+  }
+  absl::StatusOr<LuaOutcome> called =
+      calls_.Call(definition.dest, *(*functions)->transform, arguments);
+  if (!called.ok()) return called.status();
+  return Outcome{std::move(called->result)};
+}
+
+absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeTracked(
+    const Derivation& derivation, DerivationProgress* progress) {
+  const Definition& definition = *derivation.definition;
+  ++progress->runs;
+  absl::StatusOr<const LuaFunctions::Compiled*> functions =
+      context_.functions->Get(derivation.version, definition);
+  if (!functions.ok()) return Outcome{functions.status()};
+  while (true) {
+    std::vector<Path> wait_for;
+    std::vector<Path> reads;
+    std::vector<Path> cyclic_reads;
+    const auto read = [&](const Path& path) {
+      reads.push_back(path);
+      return ReadTracked(derivation, path, &wait_for, &cyclic_reads);
+    };
+    const LuaReader reader = read;
+    absl::StatusOr<LuaOutcome> called =
+        calls_.Call(definition.dest, *(*functions)->transform, {}, &reader);
+    if (!called.ok()) return called.status();
+    if (!wait_for.empty()) {
+      // A pure function: it is called again when they are ready.
+      absl::Status status = Settle(wait_for);
+      if (!status.ok()) return status;
+      continue;
+    }
+    // What it waited for may have marked it; this call has seen it.
+    marked_.erase({context_.state->graph->PositionOf(definition.dest),
+                   definition.dest});
+    for (const Path& old : progress->reads) {
+      context_.state->sources.Remove(old, definition.dest);
+    }
+    progress->reads = Sorted(std::move(reads));
+    progress->cyclic_reads = Sorted(std::move(cyclic_reads));
+    for (const Path& now : progress->reads) {
+      context_.state->sources.Add(now, definition.dest);
+    }
+    return Outcome{std::move(called->result)};
+  }
+}
+
+absl::StatusOr<Tree> Evaluation::ReadTracked(const Derivation& derivation,
+                                             const Path& path,
+                                             std::vector<Path>* wait_for,
+                                             std::vector<Path>* cyclic_reads) {
+  const Path& dest = derivation.definition->dest;
+  const DerivationGraph& graph = *context_.state->graph;
+  const std::vector<Path> seen =
+      DestinationsSeen(context_.state->values, dest, path);
+  if (FirstMarked(seen) != nullptr) {
+    *wait_for = seen;
+    return absl::AbortedError("others are computed first");
+  }
+  for (const Path& one : seen) {
+    for (const Path& running : running_) {
+      std::vector<Path> chain = graph.Chain(running, one);
+      if (chain.empty()) continue;
+      // On to here, and by those who wait for this back to where it began.
+      for (auto it = running_.rbegin();; ++it) {
+        chain.push_back(*it);
+        if (*it == running) break;
+      }
+      cyclic_reads->push_back(path);
+      const std::string text = DerivationGraph::ChainText(chain);
+      return MakeError(
+          Reason::kCycle,
+          absl::StrCat("get(\"", path.ToText(),
+                       "\") closes a circle of derivations: ", text),
+          {{"cycle", text}});
+    }
+  }
+  return ReadSource(*context_.client, context_.state->values, dest, path,
+                    context_.limits->max_source_bytes);
+}
+
+}  // namespace restate
