@@ -1,10 +1,14 @@
 #include "engine/derivation/aggregate_state.h"
 
 #include <limits>
+#include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -23,7 +27,7 @@ TEST(AggregateStateTest, OfNothing) {
             Tree(Value::Int(0)));
   for (Combine combine : {Combine::kMin, Combine::kMax, Combine::kMean,
                           Combine::kCollect}) {
-    const AggregateState state(combine, false);
+    AggregateState state(combine, false);
     EXPECT_EQ(state.result().value, std::nullopt);
     EXPECT_EQ(state.result().error, "");
   }
@@ -122,6 +126,91 @@ TEST(AggregateStateTest, CollectIsAMapByChild) {
                                     .Set("a", Value::Int(1))
                                     .Set("b", Value::Null()))));
 }
+
+// The same by a change at a time and all at once; and back again.
+class AggregateStateUndoTest : public testing::TestWithParam<Combine> {};
+
+TEST_P(AggregateStateUndoTest, EveryKeptVersionIsFoundAgain) {
+  std::mt19937_64 random(
+      testing::UnitTest::GetInstance()->random_seed());
+  for (const bool grouped : {false, true}) {
+    SCOPED_TRACE(testing::Message()
+                 << "grouped " << grouped << ", seed "
+                 << testing::UnitTest::GetInstance()->random_seed());
+    const auto contribution = [&]() -> std::optional<Contribution> {
+      switch (random() % 6) {
+        case 0:
+          return std::nullopt;
+        case 1:
+          return Contribution{"", Value(), "it broke"};
+        default:
+          return Of(random() % 2 == 0
+                        ? Value::Int(static_cast<int64_t>(random() % 5))
+                        : Value::Double(0.1 * static_cast<double>(random() %
+                                                                  7)),
+                    grouped ? absl::StrCat("g", random() % 3) : "");
+      }
+    };
+    const auto name = [](uint64_t i) { return absl::StrCat("c", i % 8); };
+    // What each child adds, by name; and what comes of that, computed anew.
+    using Children = std::map<std::string, Contribution>;
+    const auto expected = [&](const Children& children) {
+      AggregateState fresh(GetParam(), grouped);
+      fresh.BeginFilling(children.size());
+      for (const auto& [child, one] : children) fresh.SetChild(child, one);
+      fresh.EndFilling();
+      return fresh.result();
+    };
+    const auto expect_same = [&](AggregateState& state,
+                                 const Children& children) {
+      const AggregateState::Result got = state.result();
+      const AggregateState::Result want = expected(children);
+      EXPECT_TRUE(tree::Identical(got.value, want.value));
+      EXPECT_EQ(got.error, want.error);
+      EXPECT_EQ(state.size(), children.size());
+    };
+
+    AggregateState state(GetParam(), grouped);
+    Children now;
+    std::vector<std::pair<uint64_t, Children>> kept;
+    uint64_t version = 0;
+    state.KeepAs(++version);
+    kept.emplace_back(version, now);
+    for (int i = 0; i < 400; ++i) {
+      const uint64_t what = random() % 10;
+      if (what == 0) {
+        const size_t to = random() % kept.size();
+        ASSERT_TRUE(state.GoBackTo(kept[to].first));
+        kept.resize(to + 1);
+        now = kept.back().second;
+        expect_same(state, now);
+      } else if (what == 1) {
+        state.ForgetOlder();
+        kept.erase(kept.begin(), kept.end() - 1);
+      } else if (what == 2) {
+        expect_same(state, now);
+        state.KeepAs(++version);
+        kept.emplace_back(version, now);
+      } else {
+        const std::string child = name(random());
+        const std::optional<Contribution> one = contribution();
+        state.SetChild(child, one);
+        if (one.has_value()) {
+          now[child] = *one;
+        } else {
+          now.erase(child);
+        }
+        if (random() % 2 == 0) expect_same(state, now);
+      }
+    }
+    EXPECT_FALSE(state.GoBackTo(version + 1));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Combines, AggregateStateUndoTest,
+                         testing::Values(Combine::kCount, Combine::kSum,
+                                         Combine::kMin, Combine::kMax,
+                                         Combine::kMean, Combine::kCollect));
 
 }  // namespace
 }  // namespace restate

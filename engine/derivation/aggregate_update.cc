@@ -1,6 +1,5 @@
 #include "engine/derivation/aggregate_update.h"
 
-#include <memory>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -51,33 +50,33 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
                    View::kWithoutDerived);
   if (!node.ok()) {
     // What was touched is forgotten with this computation.
-    progress->aggregate = nullptr;
+    progress->aggregate = 0;
+    table_->NoteUnused(derivation_);
     *result = node.status();
     return absl::OkStatus();
   }
   const bool is_leaf =
       node->own.has_value() && node->own->is_leaf() && !node->has_children;
-  touched.all |= progress->aggregate == nullptr ||
-                 is_leaf != progress->source_was_leaf;
+  AggregateState* state = table_->Find(derivation_, progress->aggregate);
+  touched.all |= state == nullptr || is_leaf != progress->source_was_leaf;
   progress->source_was_leaf = is_leaf;
-
-  auto state = touched.all
-                   ? std::make_shared<AggregateState>(
-                         aggregate.combine, !aggregate.group_by.empty())
-                   : std::make_shared<AggregateState>(*progress->aggregate);
+  if (touched.all) {
+    state = table_->Start(derivation_, aggregate.combine,
+                          !aggregate.group_by.empty());
+  }
   // Until it is done it must be done again from the beginning.
-  progress->aggregate = nullptr;
+  progress->aggregate = 0;
   *result = Tree();
   absl::Status status;
   if (touched.all) {
-    status = SetAll(state.get(), result);
+    status = SetAll(state, result);
   } else if (!is_leaf) {
-    status = SetTouched(touched, state.get(), result);
+    status = SetTouched(touched, state, result);
   }
   if (!status.ok() || !result->ok()) return status;
 
   AggregateState::Result sum = state->result();
-  progress->aggregate = std::move(state);
+  progress->aggregate = table_->Keep(derivation_);
   if (sum.error.empty()) {
     *result = std::move(sum.value);
   } else {
@@ -97,11 +96,14 @@ absl::Status AggregateUpdate::SetAll(AggregateState* state,
     return absl::OkStatus();
   }
   if (!all->tree.has_value() || !all->tree->is_map()) return absl::OkStatus();
-  for (auto it = all->tree->as_map().begin(); !it.at_end(); ++it) {
+  const Value::Map& children = all->tree->as_map();
+  state->BeginFilling(children.size());
+  for (auto it = children.begin(); !it.at_end(); ++it) {
     if (it->key == kOwnValueKey) continue;
     absl::Status status = SetChild(it->key, it->value, state);
     if (!status.ok()) return status;
   }
+  state->EndFilling();
   return absl::OkStatus();
 }
 

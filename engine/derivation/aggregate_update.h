@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/derivation/aggregate_state.h"
+#include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/change_marks.h"
 #include "engine/derivation/definition.h"
 #include "engine/derivation/derivation_state.h"
@@ -20,16 +21,18 @@ namespace restate {
 // Used for one computation; its parts must outlive it.
 class AggregateUpdate {
  public:
-  // REQUIRES: `definition` is an aggregate, and `functions` are its.
-  AggregateUpdate(const Definition& definition,
+  // REQUIRES: the derivation is an aggregate, and `functions` are its.
+  AggregateUpdate(const Derivation& derivation,
                   const LuaFunctions::Compiled& functions,
                   ClientReader& client, const DerivedValues& derived,
-                  LuaCalls* calls)
-      : definition_(definition),
+                  LuaCalls* calls, AggregateTable* table)
+      : derivation_(derivation),
+        definition_(*derivation.definition),
         functions_(functions),
         client_(client),
         derived_(derived),
-        calls_(calls) {}
+        calls_(calls),
+        table_(table) {}
 
   // Computes the parts of what was touched, or of all children if the progress
   // has no aggregate, and puts them into the progress; after an error it has
@@ -49,11 +52,13 @@ class AggregateUpdate {
   absl::StatusOr<std::optional<Contribution>> ContributionOf(
       const std::string& name, const Tree& child);
 
+  const Derivation& derivation_;
   const Definition& definition_;
   const LuaFunctions::Compiled& functions_;
   ClientReader& client_;
   const DerivedValues& derived_;
   LuaCalls* const calls_;
+  AggregateTable* const table_;
 };
 
 }  // namespace restate

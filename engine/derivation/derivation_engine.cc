@@ -103,6 +103,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.state = state;
   parts.client = &sources;
   parts.functions = &functions_;
+  parts.aggregates = &aggregates_;
   parts.limits = &limits_;
   parts.revision = context.revision;
   parts.refusable = !request->derivation.has_value() &&
@@ -113,6 +114,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.next_index = &execution->next_index;
   Evaluation evaluation(parts);
   if (request->derivation.has_value()) {
+    definitions_changed_ = true;
     if (const auto* define =
             std::get_if<DefineDerivation>(&*request->derivation)) {
       absl::Status local = CheckSources(define->definition, sources);
@@ -181,6 +183,7 @@ absl::Status DerivationEngine::Change(const DefineDerivation& change,
 
   uint64_t id = 0;
   if (before.has_value()) {
+    aggregates_.NoteUnused(*before);
     id = state->values.Find(dest)->id;
     for (const Path& old : before->progress->reads) {
       state->sources.Remove(old, dest);
@@ -240,6 +243,7 @@ absl::Status DerivationEngine::Change(const RemoveDerivation& change,
   absl::Status status = evaluation->Clear(dest);
   if (!status.ok()) return status;
   evaluation->Unmark(dest);
+  aggregates_.NoteUnused(derivation);
   for (const Path& read : derivation.progress->reads) {
     state->sources.Remove(read, dest);
   }
@@ -279,6 +283,11 @@ absl::Status DerivationEngine::Change(const RecomputeDerivations&,
     evaluation->MarkWhole(it->value.definition->dest);
   }
   return absl::OkStatus();
+}
+
+void DerivationEngine::Published(const DerivationState& state) {
+  if (std::exchange(definitions_changed_, false)) functions_.KeepOnly(state);
+  aggregates_.Published(state);
 }
 
 std::vector<Write> DerivationEngine::WritesBetween(

@@ -10,6 +10,7 @@
 #include "engine/backend/backend.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/executor.h"
+#include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/evaluation.h"
 #include "engine/derivation/local_reader.h"
@@ -20,9 +21,10 @@ namespace restate {
 // Keeps derived paths right: what each commit does to the definitions, and what
 // follows from it for their values, in the same commit.
 //
-// It holds compiled functions only. What is derived, and from what, is in the
-// state that is passed to it, so that undoing a commit, or a batch, is putting
-// an older copy back.
+// It holds what can be found out again: compiled functions, and what aggregates
+// have been kept up to. What is derived, and from what, is in the state that is
+// passed to it, so that undoing a commit, or a batch, is putting an older copy
+// back.
 //
 // Not thread-safe: the sequencer's own.
 class DerivationEngine {
@@ -51,8 +53,9 @@ class DerivationEngine {
                      LocalReader& sources, DerivationState* state,
                      Execution* execution);
 
-  // The state is published: what it does not define is not needed any more.
-  void Published(const DerivationState& state) { functions_.KeepOnly(state); }
+  // The state is published: what it does not define is not needed any more, and
+  // what led to it is not undone.
+  void Published(const DerivationState& state);
 
   // What to write to the store of the values, which keeps each below its number,
   // so that it holds `after` instead of `before`.
@@ -88,6 +91,9 @@ class DerivationEngine {
 
   const DerivationLimits limits_;
   LuaFunctions functions_;
+  // There may be functions of definitions that are gone.
+  bool definitions_changed_ = false;
+  AggregateTable aggregates_;
   // Never goes back, also when a definition is refused: compiled functions are
   // found by it.
   uint64_t next_version_ = 1;

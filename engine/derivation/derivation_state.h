@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
-#include "engine/derivation/aggregate_state.h"
 #include "engine/derivation/definition.h"
 #include "engine/derivation/derived_values.h"
 #include "engine/derivation/source_index.h"
@@ -40,8 +39,9 @@ struct DerivationProgress {
   std::vector<Path> reads;
   // Those among them that it was not given, because they depend on it.
   std::vector<Path> cyclic_reads;
-  // An aggregate's, unless it must be computed from the beginning.
-  std::shared_ptr<const AggregateState> aggregate;
+  // An aggregate's: its version in the AggregateTable of the sequencer, or 0 if
+  // it must be computed from the beginning.
+  uint64_t aggregate = 0;
   // Whether the aggregate's source was a leaf, which hides derived children.
   bool source_was_leaf = false;
   // Whether this definition gave what the destination holds.

@@ -14,6 +14,7 @@
 #include "engine/backend/backend.h"
 #include "engine/commit/effect.h"
 #include "engine/commit/effect_limiter.h"
+#include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/change_marks.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/layered_read.h"
@@ -53,6 +54,7 @@ class Evaluation {
     // What clients wrote, with the commit's own operations.
     ClientReader* client = nullptr;
     LuaFunctions* functions = nullptr;
+    AggregateTable* aggregates = nullptr;
     const DerivationLimits* limits = nullptr;
     // The number the commit has if it changes something.
     Revision revision = 0;

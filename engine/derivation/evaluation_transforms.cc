@@ -31,12 +31,16 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
   if (definition.tracked()) return ComputeTracked(derivation, progress);
   absl::StatusOr<bool> absent = AnySourceAbsent(
       *context_.client, context_.state->values, definition);
+  const auto forget_aggregate = [&] {
+    if (progress->aggregate != 0) context_.aggregates->NoteUnused(derivation);
+    progress->aggregate = 0;
+  };
   if (!absent.ok()) {
-    progress->aggregate = nullptr;
+    forget_aggregate();
     return Outcome{absent.status()};
   }
   if (*absent && !definition.call_when_absent) {
-    progress->aggregate = nullptr;
+    forget_aggregate();
     touched_.erase(definition.dest.key());
     // What a host is still computing is of sources that are gone.
     progress->wanted_revision = context_.revision;
@@ -72,8 +76,9 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeAggregate(
     touched_.erase(it);
   }
   Outcome outcome;
-  AggregateUpdate update(definition, **functions, *context_.client,
-                         context_.state->values, &calls_);
+  AggregateUpdate update(derivation, **functions, *context_.client,
+                         context_.state->values, &calls_,
+                         context_.aggregates);
   absl::Status status =
       update.Run(std::move(touched), progress, &outcome.value);
   if (!status.ok()) return status;

@@ -45,10 +45,12 @@ void ExactSum::Change(double number, bool subtract) {
       magnitude |= uint64_t{1} << kFractionBits;
       shift = exponent - 1;
     }
-    auto words = std::make_shared<Words>();
-    if (words_ != nullptr) *words = *words_;
-    AddShifted(magnitude, shift, subtract != std::signbit(number), *words);
-    words_ = std::move(words);
+    if (words_ == nullptr) {
+      words_ = std::make_shared<Words>();
+    } else if (words_.use_count() > 1) {
+      words_ = std::make_shared<Words>(*words_);
+    }
+    AddShifted(magnitude, shift, subtract != std::signbit(number), *words_);
   }
   // Nothing is left of what was taken out, so zero is null again.
   if (doubles_ == 0) words_ = nullptr;

@@ -20,7 +20,8 @@ namespace restate {
 // carry taken at once, so that a sum has one form. NaN and infinities are
 // counted aside.
 //
-// A value type; copies are the size of a pointer or two until they change.
+// A value type; copies share the wide number until one of them changes. A copy
+// may be used by another thread only if nobody changes either.
 class ExactSum {
  public:
   // REQUIRES of the second: it was added before.
@@ -58,7 +59,7 @@ class ExactSum {
   int64_t infinities_ = 0;
   int64_t negative_infinities_ = 0;
   // Null: zero.
-  std::shared_ptr<const Words> words_;
+  std::shared_ptr<Words> words_;
 };
 
 }  // namespace restate

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <string_view>
+#include <utility>
 
 #include "absl/numeric/int128.h"
 
@@ -14,9 +14,6 @@ namespace {
 constexpr char kNumber = 'n';
 constexpr char kNan = 'o';
 constexpr char kString = 's';
-// The greatest key of all numbers but NaN is before this.
-constexpr std::string_view kAfterNumbers = "o";
-constexpr std::string_view kStrings = "s";
 
 void AppendBigEndian(uint64_t number, size_t bytes, std::string* key) {
   for (size_t i = bytes; i-- > 0;) {
@@ -64,43 +61,37 @@ bool OrderedValues::CanHold(const Value& value) {
 }
 
 void OrderedValues::Add(const Value& value) {
-  const std::string key = KeyOf(value);
-  const Count* present = counts_.Find(key);
+  std::string key = KeyOf(value);
   // All NaNs are one, so that it does not matter which came last.
   const Value kept =
       key.front() == kNan
           ? Value::Double(std::numeric_limits<double>::quiet_NaN())
           : value;
-  counts_ = counts_.Set(
-      key, Count{kept, present == nullptr ? 1 : present->count + 1});
+  ++counts_.try_emplace(std::move(key), Count{kept, 0}).first->second.count;
 }
 
 void OrderedValues::Remove(const Value& value) {
-  const std::string key = KeyOf(value);
-  const Count* present = counts_.Find(key);
-  if (present == nullptr) return;
-  counts_ = present->count == 1
-                ? counts_.Erase(key)
-                : counts_.Set(key, Count{present->value, present->count - 1});
+  auto it = counts_.find(KeyOf(value));
+  if (it == counts_.end()) return;
+  if (--it->second.count == 0) counts_.erase(it);
 }
 
 bool OrderedValues::mixed() const {
-  if (counts_.empty() || counts_.begin()->key.front() == kString) return false;
-  return !counts_.LowerBound(kStrings).at_end();
+  return !counts_.empty() && counts_.begin()->first.front() != kString &&
+         counts_.rbegin()->first.front() == kString;
 }
 
 Tree OrderedValues::Least() const {
   if (counts_.empty()) return std::nullopt;
-  const Count* nan = counts_.Find(kAfterNumbers);
-  return nan != nullptr ? nan->value : counts_.begin()->value.value;
+  auto nan = counts_.find(std::string(1, kNan));
+  return (nan != counts_.end() ? nan : counts_.begin())->second.value;
 }
 
 Tree OrderedValues::Greatest() const {
   if (counts_.empty()) return std::nullopt;
-  const Count* nan = counts_.Find(kAfterNumbers);
-  if (nan != nullptr) return nan->value;
-  // After every key there is.
-  return counts_.FindLastAtOrBefore("t")->value.value;
+  auto nan = counts_.find(std::string(1, kNan));
+  return nan != counts_.end() ? nan->second.value
+                              : counts_.rbegin()->second.value;
 }
 
 }  // namespace restate

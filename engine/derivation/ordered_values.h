@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/container/btree_map.h"
 #include "engine/tree/tree.h"
-#include "engine/value/persistent_map.h"
 #include "engine/value/value.h"
 
 namespace restate {
@@ -13,8 +13,6 @@ namespace restate {
 // A multiset of numbers and strings in order, from which anything can be taken
 // out again. Numbers compare exactly, also integers beyond 2^53 with doubles,
 // and come before strings, which compare by bytes.
-//
-// A value type with structural sharing.
 class OrderedValues {
  public:
   // Whether it is of a kind that has an order here.
@@ -39,7 +37,7 @@ class OrderedValues {
     int64_t count = 0;
   };
   // By a key that sorts as the values do.
-  PersistentMap<Count> counts_;
+  absl::btree_map<std::string, Count> counts_;
 };
 
 }  // namespace restate
