@@ -28,9 +28,8 @@ void HostTable::AwaitStale(Revision since, const Path* upstream,
         continue;
       }
     }
-    // A definition that changed no value has no revision of its own.
     Revision& target = waiter->targets[key].source_revision;
-    target = std::max(target, std::min(wanted, published_));
+    target = std::max(target, wanted);
   }
 }
 
@@ -49,7 +48,7 @@ void HostTable::WhenDerived(Revision revision, std::optional<Path> dest,
       if (it != hosted_.end()) {
         const Hosted& hosted = *it->second;
         waiter->targets[dest->key()] = Waiter::Target{
-            std::min(hosted.derivation.progress->wanted_revision, published_),
+            hosted.derivation.progress->wanted_revision,
             hosted.completed + (hosted.forced ? 1 : 0)};
       }
     }
@@ -74,8 +73,12 @@ bool HostTable::Check(Waiter* waiter, bool overdue) {
     }
     const Hosted& hosted = *found->second;
     const DerivationProgress& progress = *hosted.derivation.progress;
+    // One that is not stale is what its sources make it: also if they are absent
+    // and nothing was computed, and if it was made stale by a definition that
+    // changed no value, whose number the next commit gets.
     const bool reached =
-        progress.source_revision >= it->second.source_revision &&
+        (!hosted.stale() ||
+         progress.source_revision >= it->second.source_revision) &&
         hosted.completed >= it->second.completed;
     if (reached) {
       if (progress.status == DerivationStatus::kError) {

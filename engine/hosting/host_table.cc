@@ -44,7 +44,6 @@ void HostTable::Refresh() {
 void HostTable::RefreshLocked(Actions* actions) {
   // Whoever holds the mutex sees no older state than those before.
   const auto state = sequencer_->publication().Newest();
-  published_ = state->revision();
   const PersistentMap<Derivation>& now = state->derivations().derivations;
   if (now.SharesRootWith(seen_)) return;
   graph_ = state->derivations().graph;

@@ -150,7 +150,6 @@ class HostTable final : public CommitListener {
   // What was looked at last.
   PersistentMap<Derivation> seen_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const DerivationGraph> graph_ ABSL_GUARDED_BY(mutex_);
-  Revision published_ ABSL_GUARDED_BY(mutex_) = 0;
   // By the key of the destination.
   absl::btree_map<std::string, std::unique_ptr<Hosted>> hosted_
       ABSL_GUARDED_BY(mutex_);

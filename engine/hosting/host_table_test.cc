@@ -1,5 +1,6 @@
 #include "engine/hosting/host_table.h"
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -263,6 +264,39 @@ TEST_F(HostTableTest, AbsentSourcesAreNotCalledWith) {
   EXPECT_EQ(Now("/b"), Tree());
   EXPECT_EQ(Progress("/b").status, DerivationStatus::kOk);
   EXPECT_THAT(Calls(), IsEmpty());
+}
+
+// Found by //tests/derivation: the answer came at once, for the result before it
+// is of the same revision.
+TEST_F(HostTableTest, WhatADefinitionWithoutARevisionAffectsIsWaitedFor) {
+  Set("/a", I(1));
+  ASSERT_TRUE(Derive(HostedOf("/b", "/a")).get().ok());
+  ASSERT_TRUE(Answer(TheCall(), Tree(I(10))).ok());
+  // Takes a key away from the one around it, and is absent itself.
+  Done derived = Derive(HostedOf("/b/k", "/absent"), "s", true);
+  const FilledCall call = TheCall();
+  EXPECT_EQ(call.definition->dest, P("/b"));
+  const absl::StatusOr<Revision> answered = Answer(call, Tree(I(11)));
+  while (derived.wait_for(std::chrono::seconds(0)) !=
+         std::future_status::ready) {
+    EXPECT_THAT(Calls(), IsEmpty());
+  }
+  EXPECT_EQ(derived.get()->derived_revision, *answered);
+}
+
+// Found by //tests/derivation: such a wait ended only when its time was over.
+TEST_F(HostTableTest, ADefinitionThatChangesAValueIsNotWaitedForInVain) {
+  Set("/a", I(1));
+  ASSERT_TRUE(Derive(HostedOf("/b", "/a")).get().ok());
+  ASSERT_TRUE(Answer(TheCall(), Tree(I(10))).ok());
+  // The old value goes, and nothing is there to compute another from.
+  Done derived = Derive(HostedOf("/b", "/absent"), "s", true);
+  while (derived.wait_for(std::chrono::seconds(0)) !=
+         std::future_status::ready) {
+    EXPECT_THAT(Calls(), IsEmpty());
+  }
+  EXPECT_THAT(derived.get()->pending, IsEmpty());
+  EXPECT_EQ(Now("/b"), Tree());
 }
 
 }  // namespace
