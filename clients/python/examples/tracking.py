@@ -5,7 +5,7 @@ Usage: tracking.py [HOST:PORT]
 
 import sys
 
-from restate_client import ControllerSync, TrackedEvent
+from restate_client import ControllerSync, StateEvent, TrackedEvent
 
 address = sys.argv[1] if len(sys.argv) > 1 else "localhost:7420"
 controller = ControllerSync(address)
@@ -32,6 +32,35 @@ controller.set_state("/users/2", {"name": "Bob"})
 controller.set_state("/posts/archived/1", "Long ago")
 controller.set_state("/settings/public", False)
 controller.untrack(compute_dashboard_stats)
+
+
+# Without tracking, each path has to be named where it is subscribed.
+def stats_manual(event: StateEvent[ControllerSync]) -> None:
+    print("manual:", event.emitting_path)
+
+
+manual_paths = ("/users", "/posts/active", "/settings")
+for path in manual_paths:
+    controller.subscribe(path, stats_manual)
+controller.set_state("/posts/active/2", "World")
+controller.set_state("/features/premium", False)
+for path in manual_paths:
+    controller.unsubscribe(path, stats_manual)
+
+
+# With it, to read one more is all.
+@controller.track
+def stats_tracked(event: TrackedEvent[ControllerSync]) -> None:
+    users = event.get_state("/users")
+    if event.get_state("/features/premium"):
+        print("tracked:", len(users), event.get_state("/users/premium"))
+    else:
+        print("tracked:", len(users))
+
+
+controller.set_state("/users/premium", "Bob")
+controller.set_state("/features/premium", True)
+controller.untrack(stats_tracked)
 
 
 # What is read may change from run to run.
