@@ -102,7 +102,9 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeLua(
   absl::StatusOr<LuaOutcome> called =
       calls_.Call(definition.dest, *(*functions)->transform, arguments);
   if (!called.ok()) return called.status();
-  return Outcome{std::move(called->result)};
+  Outcome outcome;
+  outcome.value = std::move(called->result);
+  return outcome;
 }
 
 absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeTracked(
@@ -141,7 +143,9 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeTracked(
     for (const Path& now : progress->reads) {
       context_.state->sources.Add(now, definition.dest);
     }
-    return Outcome{std::move(called->result)};
+    Outcome outcome;
+    outcome.value = std::move(called->result);
+    return outcome;
   }
 }
 
