@@ -81,17 +81,23 @@ absl::StatusOr<ReadResult> ReadLayered(ClientReader& client,
   if (derived.empty()) return client.Read(path, limits);
   absl::StatusOr<ReadResult> result = ReadBase(client, derived, path, limits);
   if (!result.ok() || result->over_limit) return result;
-  bool placed = false;
+  // What a mount shows at a destination is not to be seen, and makes of a leaf
+  // above it no node with children.
   derived.ForEachBelow(
-      path, [&](const Path& dest, const DerivedValues::Destination& one) {
+      path, [&](const Path& dest, const DerivedValues::Destination&) {
         const Path relative = dest.RelativeTo(path);
-        // What a mount shows at a destination is not to be seen.
         if (tree::Get(result->tree, relative).has_value()) {
           result->tree =
               tree::Replace(result->tree, relative, std::nullopt);
         }
-        if (view == View::kAll && one.value.has_value()) {
-          Place(relative, *one.value, limits.depth, &*result);
+        return true;
+      });
+  if (view != View::kAll) return result;
+  bool placed = false;
+  derived.ForEachBelow(
+      path, [&](const Path& dest, const DerivedValues::Destination& one) {
+        if (one.value.has_value()) {
+          Place(dest.RelativeTo(path), *one.value, limits.depth, &*result);
           placed = true;
         }
         return true;

@@ -16,10 +16,40 @@ namespace restate {
 
 struct Tracker;
 
+// What a run was shown of a path: what it reads as in a view, or which children
+// it has.
+enum class Shown { kAll, kWithoutDerived, kOwnValue, kChildren };
+
+inline Shown ShownIn(View view) {
+  switch (view) {
+    case View::kAll:
+      return Shown::kAll;
+    case View::kWithoutDerived:
+      return Shown::kWithoutDerived;
+    case View::kOwnValue:
+      return Shown::kOwnValue;
+  }
+  return Shown::kAll;
+}
+// The view whose changes are all that can change what was shown, but for derived
+// children that a leaf hides.
+inline View ViewOf(Shown shown) {
+  switch (shown) {
+    case Shown::kWithoutDerived:
+      return View::kWithoutDerived;
+    case Shown::kOwnValue:
+      return View::kOwnValue;
+    case Shown::kAll:
+    case Shown::kChildren:
+      return View::kAll;
+  }
+  return View::kAll;
+}
+
 // Somebody's interest in what a path shows.
 struct Dependency {
   Tracker* tracker = nullptr;
-  View view = View::kAll;
+  Shown shown = Shown::kAll;
   bool operator==(const Dependency&) const = default;
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
+#include "engine/backend/backend.h"
 #include "engine/subscription/session_request.h"
 
 namespace restate {
@@ -23,7 +24,10 @@ struct Tracker {
   bool open = false;
   // When the run last read or wrote, by the monotonic clock.
   absl::Duration last_used;
-  // What the run has read: the view's number, and the path's key. In the index.
+  // The newest published revision when the run began.
+  Revision begun_at = 0;
+  // What the run has read: the number of Shown, and the path's key. In the
+  // index.
   absl::flat_hash_set<std::string> reads;
 
   // The request for the next run; null if that is not asked for.

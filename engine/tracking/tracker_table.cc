@@ -13,12 +13,9 @@ namespace restate {
 namespace {
 
 constexpr size_t kMaxTrackerIdBytes = 255;
-// Bound of the memory of pings: below what it reaches, a path counts as pinged.
-constexpr size_t kPingBytes = size_t{4} << 20;
-
-std::string ReadKey(const Path& path, View view) {
-  return static_cast<char>('0' + static_cast<int>(view)) + path.key();
-}
+// Bound of each memory of what LastChanges of the sequencer does not have: a path
+// about which it is too short counts as changed.
+constexpr size_t kMemoryBytes = size_t{4} << 20;
 
 absl::Status RunNotFound(const std::string& run_id) {
   return MakeError(Reason::kRunNotFound,
@@ -31,15 +28,6 @@ absl::Status RunNotFound(const std::string& run_id) {
 
 }  // namespace
 
-// What made a tracker's next run necessary.
-struct TrackerTable::Cause {
-  // Of the run that wrote; -1 if no run did.
-  int chain = -1;
-  // Its tracker; null if that is not known.
-  const Tracker* writer = nullptr;
-  const Path* path = nullptr;
-};
-
 TrackerTable::TrackerTable(TrackerLimits limits, const Clock* clock,
                            AskCallback ask)
     : limits_(limits), clock_(clock), ask_(std::move(ask)) {}
@@ -49,7 +37,9 @@ TrackerTable::~TrackerTable() = default;
 void TrackerTable::Start(Sequencer* sequencer) {
   sequencer_ = sequencer;
   MutexLock lock(&mutex_);
-  pings_.emplace(kPingBytes, sequencer->publication().Newest()->revision());
+  const Revision now = sequencer->publication().Newest()->revision();
+  pings_.emplace(kMemoryBytes, now);
+  hidden_.emplace(kMemoryBytes, now);
 }
 
 absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
@@ -61,6 +51,7 @@ absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
   }
   if (tracker_id.empty()) tracker_id = NewEpoch();
   std::string run_id = NewEpoch();
+  const Revision now = sequencer_->publication().Newest()->revision();
   MutexLock lock(&mutex_);
   TrackersOfSession& of_session = trackers_[session_id];
   std::shared_ptr<Tracker>& tracker = of_session[tracker_id];
@@ -76,9 +67,12 @@ absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
     tracker = std::make_shared<Tracker>(session_id, tracker_id);
     ++count_;
   }
+  // It is another one.
+  ForgetEnded(session_id, tracker_id);
   Close(tracker.get());
   DropDependencies(tracker.get());
   runs_.erase(tracker->run_id);
+  tracker->begun_at = now;
   tracker->chain = 0;
   if (tracker->due != nullptr) {
     tracker->due->Withdraw();
@@ -99,9 +93,9 @@ Tracker* TrackerTable::FindRun(const std::string& run_id) const {
   return it == runs_.end() ? nullptr : it->second;
 }
 
-absl::Status TrackerTable::RecordReads(const std::string& run_id,
-                                       const std::vector<Path>& paths,
-                                       View view, Revision revision) {
+absl::Status TrackerTable::Record(const std::string& run_id,
+                                  const std::vector<Path>& paths, Shown shown,
+                                  Revision revision) {
   {
     MutexLock lock(&mutex_);
     Tracker* const tracker = FindRun(run_id);
@@ -117,43 +111,11 @@ absl::Status TrackerTable::RecordReads(const std::string& run_id,
   }
   // Nothing is to be told any more once the sequencer has stopped.
   sequencer_
-      ->AtBoundary([this, run_id, paths, view, revision] {
-        AddDependencies(run_id, paths, view, revision);
+      ->AtBoundary([this, run_id, paths, shown, revision] {
+        AddDependencies(run_id, paths, shown, revision);
       })
       .IgnoreError();
   return absl::OkStatus();
-}
-
-void TrackerTable::AddDependencies(const std::string& run_id,
-                                   const std::vector<Path>& paths, View view,
-                                   Revision revision) {
-  Asks asks;
-  {
-    MutexLock lock(&mutex_);
-    Tracker* const tracker = FindRun(run_id);
-    // Stopped meanwhile, or running anew.
-    if (tracker == nullptr) return;
-    for (const Path& path : paths) {
-      // What was read first counts: the callback may have used it.
-      if (!tracker->reads.insert(ReadKey(path, view)).second) continue;
-      index_.Add(path, Dependency{tracker, view});
-      ++active_;
-      if (ChangedSince(path, view, revision)) {
-        // By whom is not known any more.
-        RequestRun(tracker, tracker->chain, &asks);
-      }
-    }
-  }
-  Send(std::move(asks));
-}
-
-bool TrackerTable::ChangedSince(const Path& path, View view,
-                                Revision revision) const {
-  const LastChanges& changes = sequencer_->last_changes();
-  return changes.LastChangeOf(path, view) > revision ||
-         changes.floor() > revision ||
-         pings_->LastChangeOf(path, View::kAll) > revision ||
-         pings_->floor() > revision;
 }
 
 void TrackerTable::RecordWrite(const std::string& run_id) {
@@ -193,7 +155,7 @@ void TrackerTable::Close(Tracker* tracker) {
 void TrackerTable::DropDependencies(Tracker* tracker) {
   for (const std::string& read : tracker->reads) {
     index_.Remove(Path::FromKey(read.substr(1)),
-                  Dependency{tracker, static_cast<View>(read[0] - '0')});
+                  Dependency{tracker, static_cast<Shown>(read[0] - '0')});
   }
   active_ -= tracker->reads.size();
   tracker->reads.clear();
@@ -219,11 +181,28 @@ std::shared_ptr<Tracker> TrackerTable::Erase(const std::string& session_id,
 bool TrackerTable::StopTracker(const std::string& session_id,
                                const std::string& tracker_id) {
   MutexLock lock(&mutex_);
+  if (std::shared_ptr<SessionRequest> ended =
+          ForgetEnded(session_id, tracker_id)) {
+    ended->Withdraw();
+  }
   return Erase(session_id, tracker_id) != nullptr;
+}
+
+std::shared_ptr<SessionRequest> TrackerTable::ForgetEnded(
+    const std::string& session_id, const std::string& tracker_id) {
+  auto of_session = ended_.find(session_id);
+  if (of_session == ended_.end()) return nullptr;
+  auto it = of_session->second.find(tracker_id);
+  if (it == of_session->second.end()) return nullptr;
+  std::shared_ptr<SessionRequest> ended = std::move(it->second);
+  of_session->second.erase(it);
+  if (of_session->second.empty()) ended_.erase(of_session);
+  return ended;
 }
 
 void TrackerTable::SessionEnded(const std::string& session_id) {
   MutexLock lock(&mutex_);
+  ended_.erase(session_id);
   while (true) {
     auto it = trackers_.find(session_id);
     if (it == trackers_.end()) return;
@@ -235,13 +214,18 @@ void TrackerTable::SessionResumed(const std::string& session_id) {
   Asks asks;
   {
     MutexLock lock(&mutex_);
-    auto it = trackers_.find(session_id);
-    if (it == trackers_.end()) return;
-    for (const auto& [id, tracker] : it->second) {
-      if (tracker->due != nullptr) {
-        asks.push_back({session_id, tracker->due});
-      } else if (tracker->open) {
-        RequestRun(tracker.get(), tracker->chain, &asks);
+    if (auto ended = ended_.find(session_id); ended != ended_.end()) {
+      for (const auto& [id, request] : ended->second) {
+        asks.push_back({session_id, request});
+      }
+    }
+    if (auto it = trackers_.find(session_id); it != trackers_.end()) {
+      for (const auto& [id, tracker] : it->second) {
+        if (tracker->due != nullptr) {
+          asks.push_back({session_id, tracker->due});
+        } else if (tracker->open) {
+          RequestRun(tracker.get(), tracker->chain, &asks);
+        }
       }
     }
   }
@@ -257,93 +241,6 @@ void TrackerTable::Tick() {
     if (now - tracker->last_used >= limits_.idle) idle.push_back(tracker);
   }
   for (Tracker* tracker : idle) Close(tracker);
-}
-
-void TrackerTable::OnPublished(absl::Span<const SequencedCommit> commits) {
-  if (active_ == 0) return;
-  Asks asks;
-  {
-    MutexLock lock(&mutex_);
-    for (const SequencedCommit& commit : commits) Show(commit, &asks);
-  }
-  Send(std::move(asks));
-}
-
-void TrackerTable::Show(const SequencedCommit& commit, Asks* asks) {
-  Cause cause;
-  if (!commit.run_id.empty()) {
-    cause.writer = FindRun(commit.run_id);
-    cause.chain = cause.writer != nullptr ? cause.writer->chain : 0;
-  }
-  // Marking may end a tracker, and change the index.
-  std::vector<Tracker*> concerned;
-  const auto note = [&](Tracker* tracker) {
-    if (tracker == cause.writer) return;
-    if (std::find(concerned.begin(), concerned.end(), tracker) ==
-        concerned.end()) {
-      concerned.push_back(tracker);
-    }
-  };
-  const LastChanges& changes = sequencer_->last_changes();
-  const auto note_changed = [&](const Path& path,
-                                const Dependency& dependency) {
-    // What it says of a later commit of the batch may count too: there is one
-    // more run in either case.
-    if (changes.LastChangeOf(path, dependency.view) >= commit.revision ||
-        changes.floor() >= commit.revision) {
-      note(dependency.tracker);
-    }
-  };
-  for (const Effect& effect : commit.effects) {
-    concerned.clear();
-    if (effect.kind == Effect::Kind::kPing) {
-      pings_->RecordOwnValue(effect.path, commit.revision);
-      index_.ForEachAtAndAbove(
-          effect.path, [&](const Path&, const Dependency& dependency) {
-            note(dependency.tracker);
-          });
-    } else {
-      index_.ForEachAtAndAbove(effect.path, note_changed);
-      index_.ForEachBelow(effect.path, note_changed);
-    }
-    cause.path = &effect.path;
-    for (Tracker* tracker : concerned) Mark(tracker, cause, asks);
-  }
-}
-
-void TrackerTable::Mark(Tracker* tracker, const Cause& cause, Asks* asks) {
-  const int chain = cause.chain < 0 ? 0 : cause.chain + 1;
-  if (chain <= limits_.max_chain) return RequestRun(tracker, chain, asks);
-  const std::string writer =
-      cause.writer == nullptr
-          ? "a tracked run"
-          : absl::StrCat("a run of tracker '", cause.writer->id, "'");
-  absl::Status status = MakeError(
-      Reason::kTrackerLoop,
-      absl::StrCat("tracker '", tracker->id, "' ran ", limits_.max_chain,
-                   " times in a row because of what tracked runs wrote, the "
-                   "last time because ", writer, " wrote ",
-                   cause.path->ToText(),
-                   ": it is stopped; let no tracker write what makes it run "
-                   "again"),
-      {{"tracker_id", tracker->id}, {"path", cause.path->ToText()}});
-  const std::string session_id = tracker->session_id;
-  const std::string tracker_id = tracker->id;
-  Erase(session_id, tracker_id);
-  asks->push_back({session_id, std::make_shared<SessionRequest>(TrackerEnded{
-                                   tracker_id, std::move(status)})});
-}
-
-void TrackerTable::RequestRun(Tracker* tracker, int chain, Asks* asks) {
-  if (tracker->due != nullptr) {
-    // Somebody else had a part in it.
-    tracker->due_chain = std::min(tracker->due_chain, chain);
-    return;
-  }
-  tracker->due =
-      std::make_shared<SessionRequest>(TrackerRerun{tracker->id});
-  tracker->due_chain = chain;
-  asks->push_back({tracker->session_id, tracker->due});
 }
 
 void TrackerTable::Send(Asks asks) {

@@ -92,7 +92,14 @@ class TrackerTable final : public CommitListener {
   // RUN_NOT_FOUND; RESOURCE_EXHAUSTED / TOO_MANY_PATHS.
   absl::Status RecordReads(const std::string& run_id,
                            const std::vector<Path>& paths, View view,
-                           Revision revision);
+                           Revision revision) {
+    return Record(run_id, paths, ShownIn(view), revision);
+  }
+  // The same of a run that has listed the children of a path, or some of them.
+  absl::Status RecordListing(const std::string& run_id, const Path& path,
+                             Revision revision) {
+    return Record(run_id, {path}, Shown::kChildren, revision);
+  }
   // The run writes. No error if it is over.
   void RecordWrite(const std::string& run_id);
   // Ends a run; calls `done` when everything is in the index that it read.
@@ -104,8 +111,9 @@ class TrackerTable final : public CommitListener {
   bool StopTracker(const std::string& session_id,
                    const std::string& tracker_id);
 
-  // A session is over; or another stream has taken it up, and trackers with an
-  // open run, of which the client may know nothing, are to run again.
+  // A session is over; or another stream has taken it up, and is told what the
+  // one before may not have brought: which trackers are to run again, those with
+  // an open run too, of which the client may know nothing, and which have ended.
   void SessionEnded(const std::string& session_id);
   void SessionResumed(const std::string& session_id);
 
@@ -127,11 +135,21 @@ class TrackerTable final : public CommitListener {
   using Asks = std::vector<Asked>;
   struct Cause;
 
+  absl::Status Record(const std::string& run_id,
+                      const std::vector<Path>& paths, Shown shown,
+                      Revision revision);
+
+  // tracker_changes.cc: whom changes concern.
+  //
   // On the sequencer's thread: puts what was read into the index.
   void AddDependencies(const std::string& run_id,
-                       const std::vector<Path>& paths, View view,
+                       const std::vector<Path>& paths, Shown shown,
                        Revision revision);
-  bool ChangedSince(const Path& path, View view, Revision revision) const
+  bool ChangedSince(const Tracker& tracker, const Path& path, Shown shown,
+                    Revision revision) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Concerns(const SequencedCommit& commit, const Effect& effect,
+                const Path& path, Shown shown) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Show(const SequencedCommit& commit, Asks* asks)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -147,6 +165,10 @@ class TrackerTable final : public CommitListener {
   // It is out of the table; whoever holds it may look at it still.
   std::shared_ptr<Tracker> Erase(const std::string& session_id,
                                  const std::string& tracker_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the session was told of the end of a tracker; null if nothing.
+  std::shared_ptr<SessionRequest> ForgetEnded(const std::string& session_id,
+                                              const std::string& tracker_id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The tracker whose last run this is; null if there is none.
   Tracker* FindRun(const std::string& run_id) const
@@ -171,9 +193,16 @@ class TrackerTable final : public CommitListener {
   absl::flat_hash_map<std::string, Tracker*> open_runs_
       ABSL_GUARDED_BY(mutex_);
   DependencyIndex index_ ABSL_GUARDED_BY(mutex_);
-  // The last ping that each path and its ancestors heard of, while runs are
-  // open.
+  // By session and tracker: those that have ended by themselves, until the client
+  // stops or begins one of that name.
+  absl::flat_hash_map<
+      std::string,
+      absl::btree_map<std::string, std::shared_ptr<SessionRequest>>>
+      ended_ ABSL_GUARDED_BY(mutex_);
+  // While runs are open, of each path and its ancestors: the last ping, and the
+  // last derived write that a leaf hides from one of them.
   std::optional<LastChanges> pings_ ABSL_GUARDED_BY(mutex_);
+  std::optional<LastChanges> hidden_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restate

@@ -146,32 +146,52 @@ TEST_F(TrackerTableTest, WhatARunWritesIsNoReasonToRunItAgain) {
   EXPECT_THAT(Reruns(), ElementsAre("t"));
 }
 
-TEST_F(TrackerTableTest, ALoopIsNamedAndEnds) {
-  Run("a", {"/b"});
-  Run("b", {"/a"});
-  Set("/b", I(0));
-  int runs = 0;
-  std::vector<std::shared_ptr<const SessionRequest>> ended;
-  for (bool more = true; more;) {
-    more = false;
-    for (const auto& request : Requests()) {
-      const auto* rerun = std::get_if<TrackerRerun>(&request->what());
-      if (rerun == nullptr) {
-        ended.push_back(request);
-        continue;
+class TrackerLoopTest : public TrackerTableTest {
+ protected:
+  // Two trackers, "a" and "b", each of which writes what makes the other run:
+  // until one is ended. Gives how often they ran.
+  int RunInCircles() {
+    Run("a", {"/b"});
+    Run("b", {"/a"});
+    Set("/b", I(0));
+    int runs = 0;
+    for (bool more = true; more;) {
+      more = false;
+      for (const auto& request : Requests()) {
+        const auto* rerun = std::get_if<TrackerRerun>(&request->what());
+        if (rerun == nullptr) {
+          ended_.push_back(request);
+          continue;
+        }
+        more = true;
+        ++runs;
+        const std::string id = rerun->tracker_id;
+        const std::string run = Begin(id);
+        Read(run, id == "a" ? "/b" : "/a");
+        Set("/" + id, I(runs), run);
+        EXPECT_TRUE(End(run).ok());
       }
-      more = true;
-      ++runs;
-      const std::string id = rerun->tracker_id;
-      const std::string run = Begin(id);
-      Read(run, id == "a" ? "/b" : "/a");
-      Set("/" + id, I(runs), run);
-      EXPECT_TRUE(End(run).ok());
     }
+    return runs;
   }
-  EXPECT_EQ(runs, 101);
-  ASSERT_EQ(ended.size(), 1u);
-  const TrackerEnded& loop = std::get<TrackerEnded>(ended[0]->what());
+  // The trackers of which the session is told that they have ended.
+  std::vector<std::string> Ended() {
+    std::vector<std::string> ended;
+    for (const auto& request : Requests()) {
+      const auto* one = std::get_if<TrackerEnded>(&request->what());
+      if (one != nullptr) ended.push_back(one->tracker_id);
+    }
+    return ended;
+  }
+
+  // What the session was told while they ran.
+  std::vector<std::shared_ptr<const SessionRequest>> ended_;
+};
+
+TEST_F(TrackerLoopTest, ALoopIsNamedAndEnds) {
+  EXPECT_EQ(RunInCircles(), 101);
+  ASSERT_EQ(ended_.size(), 1u);
+  const TrackerEnded& loop = std::get<TrackerEnded>(ended_[0]->what());
   EXPECT_EQ(loop.tracker_id, "b");
   EXPECT_EQ(ErrorReason(loop.status), "TRACKER_LOOP");
   EXPECT_EQ(ErrorMetadata(loop.status)["path"], "/a");
@@ -235,6 +255,28 @@ TEST_F(TrackerTableTest, AResumedSessionIsAskedAgain) {
   Run("open", {"/b"});
   Open();
   EXPECT_THAT(Reruns(), IsEmpty());
+}
+
+TEST_F(TrackerLoopTest, AResumedSessionIsToldAgainWhatHasEnded) {
+  RunInCircles();
+  ASSERT_EQ(ended_.size(), 1u);
+  // The stream that was told may have been lost.
+  Open();
+  EXPECT_THAT(Ended(), ElementsAre("b"));
+  Open();
+  EXPECT_THAT(Ended(), ElementsAre("b"));
+  // Whoever begins another of that name knows.
+  Begin("b");
+  Open();
+  EXPECT_THAT(Ended(), IsEmpty());
+}
+
+TEST_F(TrackerLoopTest, NobodyIsToldWhoHasStoppedIt) {
+  RunInCircles();
+  EXPECT_FALSE(controller_->trackers().StopTracker("s", "b"));
+  EXPECT_THAT(Ended(), IsEmpty());
+  Open();
+  EXPECT_THAT(Ended(), IsEmpty());
 }
 
 TEST_F(TrackerTableTest, TrackersEndWithTheirSession) {

@@ -374,6 +374,11 @@ absl::Status StateService::ListPage(const Path& path, State state,
       state->tree(), path, token.last_name, page_size,
       std::min(kMaxPageBytes, parts_.limits.max_message_bytes / 2), response);
   if (!last.ok()) return last.status();
+  if (!request.run_id().empty()) {
+    absl::Status recorded = parts_.controller->trackers().RecordListing(
+        request.run_id(), path, state->revision());
+    if (!recorded.ok()) return recorded;
+  }
   response->set_revision(state->revision());
   response->set_epoch(parts_.controller->epoch());
   if (!last->empty()) {
@@ -399,6 +404,8 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
   absl::StatusOr<Path> path = DecodePath(request->path());
   absl::Status status = path.status();
   if (status.ok()) status = CheckEncoding(request->encoding());
+  absl::StatusOr<View> view = DecodeView(request->view());
+  if (status.ok()) status = view.status();
   if (!status.ok()) {
     pump->Begin(status);
     return pump.get();
@@ -407,11 +414,17 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
   // this waits for the revision.
   AtRevision(
       request->epoch(), request->min_revision(),
-      [this, pump, path = *std::move(path),
+      [this, pump, path = *std::move(path), view = *view,
+       run_id = request->run_id(),
        encoding = request->encoding()](absl::StatusOr<State> state) {
+        if (state.ok() && !run_id.empty()) {
+          absl::Status recorded = parts_.controller->trackers().RecordReads(
+              run_id, {path}, view, (*state)->revision());
+          if (!recorded.ok()) state = recorded;
+        }
         if (!state.ok()) return pump->Begin(state.status());
         pump->Begin(std::make_unique<StateSource>(
-            *std::move(state), parts_.controller->epoch(), path, encoding,
+            *std::move(state), parts_.controller->epoch(), path, view, encoding,
             std::min(kStreamStateChunkBytes,
                      parts_.limits.max_message_bytes / 4),
             parts_.open_streams));

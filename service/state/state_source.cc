@@ -1,5 +1,6 @@
 #include "service/state/state_source.h"
 
+#include <optional>
 #include <utility>
 
 #include "engine/error/error.h"
@@ -9,15 +10,16 @@
 namespace restate {
 
 StateSource::StateSource(std::shared_ptr<const PublishedState> state,
-                         std::string epoch, Path path,
+                         std::string epoch, Path path, View view,
                          v1::ValueEncoding encoding, size_t chunk_bytes,
                          const OpenStreams* open_streams)
     : state_(std::move(state)),
       epoch_(std::move(epoch)),
-      path_(std::move(path)),
       encoding_(encoding),
       chunk_bytes_(chunk_bytes),
-      open_streams_(open_streams) {}
+      open_streams_(open_streams),
+      walk_(&state_->tree(), state_->derivations().values, std::move(path),
+            view) {}
 
 Supply StateSource::Next(v1::StreamStateResponse* message, absl::Status* end) {
   if (open_streams_->draining()) {
@@ -26,29 +28,23 @@ Supply StateSource::Next(v1::StreamStateResponse* message, absl::Status* end) {
                      "later");
     return Supply::kEnd;
   }
-  const bool first = cursor_ == nullptr;
-  if (first) {
-    cursor_ = state_->tree().NewCursor();
-    cursor_->Seek(path_.key());
-  }
   message->Clear();
   size_t bytes = 0;
-  while (bytes < chunk_bytes_ && cursor_->Valid() &&
-         cursor_->key().starts_with(path_.key())) {
-    absl::StatusOr<Value> value = cursor_->value();
-    if (!value.ok()) {
-      *end = value.status();
+  while (bytes < chunk_bytes_) {
+    absl::StatusOr<std::optional<ViewWalk::Entry>> next = walk_.Next();
+    if (!next.ok()) {
+      *end = next.status();
       return Supply::kEnd;
     }
-    bytes += cursor_->key().size() + value->ByteSize(chunk_bytes_);
+    if (!next->has_value()) break;
+    const auto& [path, value] = **next;
+    bytes += path.key().size() + value.ByteSize(chunk_bytes_);
     v1::StreamStateResponse::Entry* const entry = message->add_entries();
-    EncodePath(Path::FromKey(std::string(cursor_->key())),
-               entry->mutable_path());
-    EncodeValue(*value, encoding_, entry->mutable_value());
-    cursor_->Next();
+    EncodePath(path, entry->mutable_path());
+    EncodeValue(value, encoding_, entry->mutable_value());
   }
-  *end = cursor_->status();
-  if (!end->ok()) return Supply::kEnd;
+  *end = absl::OkStatus();
+  const bool first = std::exchange(first_, false);
   if (message->entries().empty() && !first) return Supply::kEnd;
   message->set_revision(state_->revision());
   message->set_epoch(epoch_);
