@@ -1,80 +1,17 @@
 // Random batches against a naive model: the same reads, probes and walks, over
 // every arrangement of backends. A failure prints its seed; RESTATE_SEED runs
 // one again.
-#include <cmath>
-#include <cstdlib>
-#include <limits>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/backend/conformance/model.h"
 #include "engine/backend/conformance/tree_under_test.h"
+#include "engine/tree/testing/random_tree.h"
 #include "gtest/gtest.h"
 
 namespace restate {
 namespace {
-
-class Random {
- public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
-
-  int Below(int end) { return static_cast<int>(engine_() % end); }
-  bool OneIn(int n) { return Below(n) == 0; }
-
-  // Few names, so that paths meet; some order and escape badly.
-  std::string Name() {
-    static const char* const kNames[] = {
-        "a", "b", "c", "d", "a\x01", "a/b", "~", " ", "!", "\xc3\xa9", "0"};
-    return kNames[OneIn(4) ? Below(11) : Below(4)];
-  }
-  Path SomePath() {
-    Path path;
-    for (int depth = Below(6); depth > 0; --depth) path = path.Child(Name());
-    return path;
-  }
-  Value Leaf() {
-    switch (Below(9)) {
-      case 0:
-        return Value::Null();
-      case 1:
-        return Value::Bool(OneIn(2));
-      case 2:
-        return Value::Int(std::numeric_limits<int64_t>::min());
-      case 3:
-        return Value::Double(OneIn(2) ? -0.0 : std::nan(""));
-      case 4:
-        return Value::Bytes(std::string("\0\xff", 2));
-      case 5:
-        return Value::MakeList({Value::Int(1), Value::EmptyMap()});
-      case 6:
-        return Value::String("s");
-      default:
-        return Value::Int(Below(3));
-    }
-  }
-  // A canonical value.
-  Value Subtree(int levels) {
-    if (levels == 0 || OneIn(3)) return Leaf();
-    Value::Map map;
-    for (int i = Below(4); i > 0; --i) {
-      map = map.Set(Name(), Subtree(levels - 1));
-    }
-    if (!map.empty() && OneIn(4)) map = map.Set("/", Leaf());
-    return Value::MakeMap(std::move(map));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-uint64_t Seed() {
-  if (const char* given = std::getenv("RESTATE_SEED")) {
-    return std::strtoull(given, nullptr, 10);
-  }
-  return std::random_device()();
-}
 
 bool Same(const Tree& a, const Tree& b) {
   return a.has_value() == b.has_value() &&
@@ -146,7 +83,7 @@ class RandomOperationsTest : public testing::TestWithParam<Arrangement> {
   }
 
   void ExpectSame(const Snapshot& snapshot, const Model& model,
-                  Random& random) {
+                  RandomTree& random) {
     ExpectSameRead(snapshot, model, Path(), 0);
     std::unique_ptr<Cursor> cursor = snapshot.NewCursor();
     ExpectSameWalk(*cursor, model, "", 1'000'000);
@@ -164,9 +101,12 @@ class RandomOperationsTest : public testing::TestWithParam<Arrangement> {
 };
 
 TEST_P(RandomOperationsTest, ReadsLikeTheModel) {
-  const uint64_t seed = Seed();
+  const uint64_t seed = TestSeed();
   SCOPED_TRACE("RESTATE_SEED=" + std::to_string(seed));
-  Random random(seed);
+  RandomTree random(seed, {.names = {"a", "b", "c", "d", "a\x01", "a/b", "~",
+                                     " ", "!", "\xc3\xa9", "0"},
+                           .common = 4,
+                           .depth = 5});
   TreeUnderTest tree(GetParam().mounts);
   Model model;
   std::vector<std::pair<std::shared_ptr<const Snapshot>, Model>> kept;

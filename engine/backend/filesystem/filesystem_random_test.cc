@@ -2,11 +2,8 @@
 // in between, and reopening: the files always read what the tree does. A
 // failure prints its seed; RESTATE_SEED runs one again.
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <limits>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,67 +12,20 @@
 #include "engine/backend/filesystem/directory_fixture.h"
 #include "engine/backend/filesystem/serializer/file_serializer.h"
 #include "engine/error/error.h"
+#include "engine/tree/testing/random_tree.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace restate {
 namespace {
 
-class Random {
- public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
-
-  int Below(int end) { return static_cast<int>(engine_() % end); }
-  bool OneIn(int n) { return Below(n) == 0; }
-
-  std::string Name() {
-    static const char* const kNames[] = {"a",   "b", "c", "a\x01", "a/b", ".",
-                                         "a.json", "%", "%2F", "\xc3\xa9"};
-    const std::string name = kNames[OneIn(4) ? Below(10) : Below(3)];
-    return name == "." ? ".x" : name;
-  }
-  Path SomePath() {
-    Path path;
-    for (int depth = Below(5); depth > 0; --depth) path = path.Child(Name());
-    return path;
-  }
-  Value Leaf() {
-    switch (Below(8)) {
-      case 0:
-        return Value::Null();
-      case 1:
-        return Value::Bool(OneIn(2));
-      case 2:
-        return Value::Int(std::numeric_limits<int64_t>::min());
-      case 3:
-        return Value::Double(OneIn(2) ? -0.0 : std::nan("1"));
-      case 4:
-        return Value::Bytes(std::string("\0\xff", 2));
-      case 5:
-        return Value::MakeList({Value::Int(1), Value::EmptyMap()});
-      default:
-        return Value::Int(Below(3));
-    }
-  }
-  Value Subtree(int levels) {
-    if (levels == 0 || OneIn(3)) return Leaf();
-    Value::Map map;
-    for (int i = Below(4); i > 0; --i) {
-      map = map.Set(Name(), Subtree(levels - 1));
-    }
-    if (!map.empty() && OneIn(4)) map = map.Set("/", Leaf());
-    return Value::MakeMap(std::move(map));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-uint64_t Seed() {
-  if (const char* given = std::getenv("RESTATE_SEED")) {
-    return std::strtoull(given, nullptr, 10);
-  }
-  return std::random_device()();
+// Names as files have them, and such as they cannot have.
+RandomTree::Shape NamesThatFilesHold() {
+  RandomTree::Shape shape;
+  shape.names = {"a",  "b",      "c", "a\x01", "a/b",
+                 ".x", "a.json", "%", "%2F",   "\xc3\xa9"};
+  shape.leaves.push_back(Value::Double(std::nan("1")));
+  return shape;
 }
 
 std::string Show(const Tree& tree) {
@@ -127,9 +77,8 @@ class DyingDirectory : public StateDirectory {
 
 class FilesystemRandomTest : public testing::TestWithParam<FileFormat> {
  protected:
-  FilesystemRandomTest() {
+  FilesystemRandomTest() : random_(seed_, NamesThatFilesHold()) {
     directory_.options().format = GetParam();
-    random_ = std::make_unique<Random>(seed_);
   }
   FilesystemBackend::MakeDirectory Dying() {
     return [this](std::string path, FileDescriptor root) {
@@ -139,16 +88,16 @@ class FilesystemRandomTest : public testing::TestWithParam<FileFormat> {
   }
   std::vector<Write> RandomBatch() {
     std::vector<Write> batch;
-    for (int i = 1 + random_->Below(5); i > 0; --i) {
+    for (int i = 1 + random_.Below(5); i > 0; --i) {
       Write write;
-      write.path = random_->SomePath();
+      write.path = random_.SomePath();
       std::vector<Write> clears;
-      if (random_->OneIn(4)) {
+      if (random_.OneIn(4)) {
         write.scope = Write::Scope::kOwnValue;
-        if (!random_->OneIn(3)) write.value = random_->Leaf();
+        if (!random_.OneIn(3)) write.value = random_.Leaf();
         model_.ReplaceOwn(write.path, write.value, &clears);
       } else {
-        if (!random_->OneIn(4)) write.value = random_->Subtree(3);
+        if (!random_.OneIn(4)) write.value = random_.Subtree(3);
         model_.Replace(write.path, write.value, &clears);
       }
       batch.push_back(std::move(write));
@@ -158,8 +107,8 @@ class FilesystemRandomTest : public testing::TestWithParam<FileFormat> {
   }
   // Puts a part of the tree into one file, or adds to it, as a person does.
   void TypeAnObject() {
-    const Path path = random_->SomePath();
-    const Value object = random_->Subtree(2);
+    const Path path = random_.SomePath();
+    const Value object = random_.Subtree(2);
     if (!object.is_map()) return;
     const auto serializer = MakeFileSerializer(GetParam());
     directory_.Type(FileNames(serializer->extension()).FileOf(path),
@@ -177,8 +126,8 @@ class FilesystemRandomTest : public testing::TestWithParam<FileFormat> {
         << Show(model_.Read(Path()));
   }
 
-  const uint64_t seed_ = Seed();
-  std::unique_ptr<Random> random_;
+  const uint64_t seed_ = TestSeed();
+  RandomTree random_;
   DirectoryFixture directory_;
   Model model_;
   int left_ = 1'000'000;
@@ -190,7 +139,7 @@ TEST_P(FilesystemRandomTest, ReadsLikeTheModelAlsoWhenOpenedAgain) {
   directory_.Listen();
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
-    if (random_->OneIn(6)) TypeAnObject();
+    if (random_.OneIn(6)) TypeAnObject();
     if (HasFatalFailure()) return;
     const std::vector<Write> batch = RandomBatch();
     for (const Write& write : batch) {
@@ -201,7 +150,7 @@ TEST_P(FilesystemRandomTest, ReadsLikeTheModelAlsoWhenOpenedAgain) {
     // What was written is no edit.
     ASSERT_THAT(directory_.Edits(), testing::IsEmpty());
     if (HasFatalFailure()) return;
-    if (!random_->OneIn(5)) continue;
+    if (!random_.OneIn(5)) continue;
     ASSERT_EQ(directory_.Open(), absl::OkStatus());
     EXPECT_FALSE(directory_.backend().edited_while_closed());
     EXPECT_EQ(directory_.backend().applied_revision(), directory_.revision());
@@ -219,7 +168,7 @@ TEST_P(FilesystemRandomTest, ABatchIsWholeAfterAnyCrashAndReplay) {
     SCOPED_TRACE("round " + std::to_string(round));
     const Tree before = model_.Read(Path());
     const std::vector<Write> batch = RandomBatch();
-    left_ = random_->Below(12);
+    left_ = random_.Below(12);
     const absl::Status status = directory_.Apply(batch);
     const bool died = left_ < 0;
     ASSERT_EQ(status.ok(), !died) << status;
@@ -230,7 +179,7 @@ TEST_P(FilesystemRandomTest, ABatchIsWholeAfterAnyCrashAndReplay) {
       directory_.Listen();
       ASSERT_THAT(directory_.Edits(), testing::IsEmpty());
       left_ = 1'000'000;
-      if (random_->OneIn(2)) {
+      if (random_.OneIn(2)) {
         ASSERT_EQ(directory_.Open(Dying()), absl::OkStatus());
         ASSERT_FALSE(directory_.backend().edited_while_closed());
       }
