@@ -1,18 +1,15 @@
 // Random batches through a mount of each kind of far side, against the plainest
 // model of a tree. The connection and the far side are lost now and then. A
 // failure prints its seed; RESTATE_SEED runs one again.
-#include <cmath>
-#include <cstdlib>
 #include <fstream>
-#include <limits>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/backend/conformance/model.h"
 #include "engine/sync/mutex.h"
+#include "engine/tree/testing/random_tree.h"
 #include "gtest/gtest.h"
 #include "service/remote/remote_mount.h"
 #include "service/remote/testing/store_server.h"
@@ -82,55 +79,6 @@ class RestatedFarSide : public FarSide {
   std::unique_ptr<ServerProcess> process_;
 };
 
-class Random {
- public:
-  explicit Random(uint64_t seed) : engine_(seed) {}
-
-  int Below(int end) { return static_cast<int>(engine_() % end); }
-  bool OneIn(int n) { return Below(n) == 0; }
-  // Few names, so that paths meet; some order and escape badly.
-  std::string Name() {
-    static const char* const kNames[] = {"a", "b", "c", "a\x01",    "a/b",
-                                         "~", " ", "!", "\xc3\xa9", "0"};
-    return kNames[OneIn(4) ? Below(10) : Below(3)];
-  }
-  Path SomePath() {
-    Path path;
-    for (int depth = Below(5); depth > 0; --depth) path = path.Child(Name());
-    return path;
-  }
-  Value Leaf() {
-    switch (Below(8)) {
-      case 0:
-        return Value::Null();
-      case 1:
-        return Value::Bool(OneIn(2));
-      case 2:
-        return Value::Int(std::numeric_limits<int64_t>::min());
-      case 3:
-        return Value::Double(OneIn(2) ? -0.0 : std::nan(""));
-      case 4:
-        return Value::Bytes(std::string("\0\xff", 2));
-      case 5:
-        return Value::MakeList({Value::Int(1), Value::EmptyMap()});
-      default:
-        return Value::Int(Below(3));
-    }
-  }
-  Value Subtree(int levels) {
-    if (levels == 0 || OneIn(3)) return Leaf();
-    Value::Map map;
-    for (int i = Below(4); i > 0; --i) {
-      map = map.Set(Name(), Subtree(levels - 1));
-    }
-    if (!map.empty() && OneIn(4)) map = map.Set("/", Leaf());
-    return Value::MakeMap(std::move(map));
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
 bool Same(const Tree& a, const Tree& b) {
   return a.has_value() == b.has_value() &&
          (!a.has_value() || Value::Identical(*a, *b));
@@ -138,7 +86,8 @@ bool Same(const Tree& a, const Tree& b) {
 
 // A batch, and what it does to the model; with the writes that the sequencer
 // adds.
-std::vector<Write> SomeBatch(Random& random, Revision revision, Model* model) {
+std::vector<Write> SomeBatch(RandomTree& random, Revision revision,
+                             Model* model) {
   std::vector<Write> batch;
   for (int i = 1 + random.Below(5); i > 0; --i) {
     Write write;
@@ -162,7 +111,8 @@ std::vector<Write> SomeBatch(Random& random, Revision revision, Model* model) {
   return batch;
 }
 
-void ExpectSame(const Snapshot& snapshot, const Model& model, Random& random) {
+void ExpectSame(const Snapshot& snapshot, const Model& model,
+                RandomTree& random) {
   for (int i = 0; i < 4; ++i) {
     const Path path = i == 0 ? Path() : random.SomePath();
     const size_t depth = i == 0 ? 0 : random.Below(3);
@@ -235,11 +185,9 @@ class RemoteRandomTest : public testing::TestWithParam<Side> {
 };
 
 TEST_P(RemoteRandomTest, ReadsLikeTheModel) {
-  const char* given = std::getenv("RESTATE_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
-                                         : std::random_device()();
+  const uint64_t seed = TestSeed();
   SCOPED_TRACE("RESTATE_SEED=" + std::to_string(seed));
-  Random random(seed);
+  RandomTree random(seed);
   Model model;
   std::unique_ptr<Backend> backend = Mount();
   WaitUntilUp(*backend);
