@@ -13,6 +13,20 @@ bool AtOrBelow(const Cursor& cursor, std::string_view key) {
   return cursor.Valid() && cursor.key().starts_with(key);
 }
 
+// A read that has come this far looks whether it is worth going on.
+constexpr size_t kCountAheadAt = 256;
+
+// Whether there are more than `most` own values from the cursor on, which stays
+// where it is unless there are.
+bool MoreThan(size_t most, std::string_view key, Cursor& cursor) {
+  const std::string from(cursor.key());
+  for (size_t count = 0; AtOrBelow(cursor, key); cursor.Next()) {
+    if (++count > most) return true;
+  }
+  cursor.Seek(from);
+  return false;
+}
+
 // The size of the first `levels` segments of `key`, or npos if it has fewer.
 size_t PrefixSize(std::string_view key, size_t levels) {
   size_t size = 0;
@@ -101,6 +115,14 @@ absl::StatusOr<ReadResult> ReadSubtree(Cursor& cursor, const Path& path,
     if (limits.max_bytes != SIZE_MAX) bytes += own.ByteSize(limits.max_bytes);
     builder.Add(node.RelativeTo(path), std::move(own));
     if (bytes > limits.max_bytes || own_values > limits.max_own_values) {
+      result.over_limit = true;
+      break;
+    }
+    // To make a tree of what is too much takes many times as long as to count.
+    if (own_values == kCountAheadAt && limits.depth == 0 &&
+        limits.max_own_values != SIZE_MAX && cursor.quick_without_values() &&
+        AtOrBelow(cursor, path.key()) &&
+        MoreThan(limits.max_own_values - own_values, path.key(), cursor)) {
       result.over_limit = true;
       break;
     }

@@ -19,7 +19,9 @@ namespace restate {
 // cache, since those have a child.
 //
 // Bounded in bytes: when it is full it is emptied, which costs one read of the
-// store for each path that is written again.
+// store for each path that is written again. So it is when many leaves go at
+// once. To free them all takes as long as hundreds of writes: each write after it
+// frees some, and never more.
 //
 // Not thread-safe: the sequencer's own.
 class LeafCache {
@@ -40,10 +42,13 @@ class LeafCache {
   void Erase(Leaves::iterator leaf);
   void EraseAtAndBelow(const Path& path);
   void EraseAbove(const Path& path);
+  void FreeSome();
 
   const size_t max_bytes_;
   Leaves leaves_;
   size_t bytes_ = 0;
+  // Of the cache before it was emptied, and not freed yet.
+  Leaves emptied_;
 };
 
 }  // namespace restate

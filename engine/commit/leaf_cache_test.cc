@@ -74,5 +74,29 @@ TEST(LeafCacheTest, IsEmptiedWhenItIsFull) {
   EXPECT_EQ(cache.Find(path), nullptr);
 }
 
+TEST(LeafCacheTest, IsEmptiedWhenManyLeavesGo) {
+  LeafCache cache(1 << 20);
+  const auto leaf = [](std::string_view root, int number) {
+    return *Path::Parse(std::string(root) + std::to_string(number));
+  };
+  const auto fill = [&](std::string_view root, int count) {
+    for (int i = 0; i < count; ++i) {
+      cache.Wrote(
+          WriteOf(leaf(root, i), Write::Scope::kSubtree, Value::Int(i)));
+    }
+  };
+  fill("/kept/", 10);
+  fill("/few/", 900);
+  cache.Wrote(WriteOf(*Path::Parse("/few"), Write::Scope::kSubtree, Tree()));
+  EXPECT_EQ(cache.Find(leaf("/few/", 5)), nullptr);
+  EXPECT_NE(cache.Find(leaf("/kept/", 5)), nullptr);
+  fill("/many/", 2'000);
+  cache.Wrote(WriteOf(*Path::Parse("/many"), Write::Scope::kSubtree, Tree()));
+  EXPECT_EQ(cache.Find(leaf("/many/", 5)), nullptr);
+  fill("/kept/", 10);
+  EXPECT_NE(cache.Find(leaf("/kept/", 5)), nullptr);
+  EXPECT_EQ(cache.Find(leaf("/many/", 1'999)), nullptr);
+}
+
 }  // namespace
 }  // namespace restate

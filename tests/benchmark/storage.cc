@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -133,7 +132,9 @@ absl::Status MeasureTree(const Options& options, uint64_t leaves,
   absl::StatusOr<double> started = store.Start();
   if (!started.ok()) return started.status();
   const Clock::time_point begin = Clock::now();
-  if (auto status = WriteTree(store.address(), "/tree", leaves); !status.ok()) {
+  if (auto status = WriteTree(store.address(), "/tree", leaves,
+                              WrittenBy::kMaps);
+      !status.ok()) {
     return status;
   }
   const double writing = SecondsSince(begin);
@@ -183,7 +184,8 @@ void PrintTimes(const char* when, const CallTimes& times) {
 
 // Deletes a subtree while another client writes elsewhere.
 absl::Status MeasureDeletion(const Options& options, Store& store) {
-  if (auto status = WriteTree(store.address(), "/large", options.deleted);
+  if (auto status = WriteTree(store.address(), "/large", options.deleted,
+                              WrittenBy::kLeaves);
       !status.ok()) {
     return status;
   }
@@ -198,20 +200,17 @@ absl::Status MeasureDeletion(const Options& options, Store& store) {
   if (!times.ok()) return times.status();
   PrintTimes("before", *times);
 
-  std::atomic<bool> deleted = false;
-  CallLoad during = load;
-  during.duration = std::chrono::hours(1);
-  during.stop = &deleted;
-  std::thread writer([&] { times = SetLeaves(during); });
+  // As long as before, with the deletion somewhere in it.
+  std::thread writer([&] { times = SetLeaves(load); });
+  std::this_thread::sleep_for(load.duration / 3);
   const double cpu = store.server().CpuSeconds();
   const absl::StatusOr<double> took = DeleteTree(store.address(), "/large");
   const double used = store.server().CpuSeconds() - cpu;
-  deleted = true;
   writer.join();
   if (!took.ok()) return took.status();
   if (!times.ok()) return times.status();
   PrintTimes("during", *times);
-  std::printf("  the deletion took %.2f s, the server's processors %.2f s\n",
+  std::printf("  the deletion took %.3f s, the server's processors %.3f s\n",
               *took, used);
 
   times = SetLeaves(load);

@@ -18,9 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// A leaf's parent has this many, and a parent of parents this many leaves.
+constexpr uint64_t kSiblings = 1'000;
+constexpr uint64_t kGroupLeaves = 50'000;
 // As many operations as a transaction may have.
-constexpr uint64_t kCommitLeaves = 10'000;
-// Unanswered commits of the stream that writes a tree.
+constexpr uint64_t kCommitOperations = 10'000;
+// Unanswered commits of the stream that writes a tree, each a group.
 constexpr int kCommitsInFlight = 4;
 
 absl::Status FromGrpc(const grpc::Status& status) {
@@ -40,6 +43,31 @@ std::string ValueText(uint64_t number, uint64_t salt) {
   std::string text = absl::StrFormat("%020d-%020d-", number, salt);
   text.resize(kLeafValueBytes, 'v');
   return text;
+}
+
+// The leaves of one group, from the first to before the second, as a map.
+void AddGroup(const std::string& root, uint64_t first, uint64_t end,
+              v1::CommitRequest* commit) {
+  v1::SetOperation* set = commit->add_operations()->mutable_set();
+  set->mutable_path()->set_text(absl::StrCat(root, "/", first / kGroupLeaves));
+  auto& parents =
+      *set->mutable_value()->mutable_map_value()->mutable_fields();
+  for (uint64_t number = first; number < end; ++number) {
+    const std::string parent =
+        absl::StrCat(number % kGroupLeaves / kSiblings);
+    auto& fields = *parents[parent].mutable_map_value()->mutable_fields();
+    fields[absl::StrCat(number % kSiblings)].set_string_value(
+        ValueText(number, 0));
+  }
+}
+
+void AddLeaves(const std::string& root, uint64_t first, uint64_t end,
+               v1::CommitRequest* commit) {
+  for (uint64_t number = first; number < end; ++number) {
+    v1::SetOperation* set = commit->add_operations()->mutable_set();
+    set->mutable_path()->set_text(LeafPath(root, number));
+    set->mutable_value()->set_string_value(ValueText(number, 0));
+  }
 }
 
 double Microseconds(Clock::duration time) {
@@ -78,7 +106,7 @@ absl::StatusOr<CallTimes> Run(const CallLoad& load, const Call& call) {
     threads.emplace_back([&, t] {
       const auto stub = NewStub(load.address);
       std::mt19937_64 random(std::random_device{}());
-      while (Clock::now() < end && (load.stop == nullptr || !*load.stop)) {
+      while (Clock::now() < end) {
         const uint64_t number = random() % load.leaves;
         const std::string path = LeafPath(load.root, number);
         const Clock::time_point begin = Clock::now();
@@ -103,11 +131,15 @@ absl::StatusOr<CallTimes> Run(const CallLoad& load, const Call& call) {
 }  // namespace
 
 std::string LeafPath(const std::string& root, uint64_t number) {
-  return absl::StrCat(root, "/", number / 1000, "/", number % 1000);
+  return absl::StrCat(root, "/", number / kGroupLeaves, "/",
+                      number % kGroupLeaves / kSiblings, "/",
+                      number % kSiblings);
 }
 
 absl::Status WriteTree(const std::string& address, const std::string& root,
-                       uint64_t leaves) {
+                       uint64_t leaves, WrittenBy by) {
+  const uint64_t together =
+      by == WrittenBy::kMaps ? kGroupLeaves : kCommitOperations;
   const auto stub = NewStub(address);
   grpc::ClientContext context;
   const auto stream = stub->Write(&context);
@@ -125,15 +157,14 @@ absl::Status WriteTree(const std::string& address, const std::string& root,
     return refused.ok();
   };
   bool going = true;
-  for (uint64_t first = 0; going && first < leaves; first += kCommitLeaves) {
+  for (uint64_t first = 0; going && first < leaves; first += together) {
     v1::WriteRequest request;
     request.set_sequence(static_cast<int64_t>(first));
-    const uint64_t end = std::min(first + kCommitLeaves, leaves);
-    for (uint64_t number = first; number < end; ++number) {
-      v1::SetOperation* set =
-          request.mutable_commit()->add_operations()->mutable_set();
-      set->mutable_path()->set_text(LeafPath(root, number));
-      set->mutable_value()->set_string_value(ValueText(number, 0));
+    const uint64_t end = std::min(first + together, leaves);
+    if (by == WrittenBy::kMaps) {
+      AddGroup(root, first, end, request.mutable_commit());
+    } else {
+      AddLeaves(root, first, end, request.mutable_commit());
     }
     going = stream->Write(request);
     ++waiting;

@@ -46,6 +46,7 @@ class RocksDbCursor : public Cursor {
                                  "put a backup in place: "),
                     {{"path", path}});
   }
+  bool quick_without_values() const override { return true; }
   absl::Status status() const override {
     if (!positioned_) return absl::OkStatus();
     return FromRocksDb(iterator_->status(),
