@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -95,6 +96,11 @@ struct RecordChange {
   std::optional<std::string> value;
 };
 
+// The record of what was lost when the epoch began, by an operator's leave. Lines:
+// the time (RFC 3339), what was damaged, where the damaged files are, and then
+// each loss.
+inline constexpr std::string_view kLossesRecord = "epoch/losses";
+
 // What a mount that is kept apart has applied, and does not need again.
 struct JournalRelease {
   // As in MountWrites.
@@ -156,6 +162,12 @@ class CommitStore {
   // were decided. DATA_LOSS / CORRUPT if one is damaged; UNAVAILABLE.
   virtual absl::Status ReadJournal(
       uint32_t mount, absl::FunctionRef<void(Write)> take) const = 0;
+
+  // After a failed Commit: OK if it may be opened again now; UNAVAILABLE if it is
+  // known that it could not, for want of room on the disk. Until Reopen is called
+  // what was there before that Commit can be read, by snapshots that are there and
+  // in the history.
+  virtual absl::Status CanReopen() const { return absl::OkStatus(); }
 
   // Opens the store again after a failed Commit; then state() tells whether the
   // batch survived. Every snapshot of the store must have been let go of, which

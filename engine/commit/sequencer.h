@@ -308,6 +308,9 @@ class Sequencer {
   void Recover(const absl::Status& cause, Batch& batch);
   // Whether what is derived changed in a batch without revisions.
   bool ChangesDerivations(const Batch& batch) const;
+  // Until `delay` has passed, refuses what is asked for. False if the end has
+  // come.
+  bool RefuseWithin(absl::Duration delay, const absl::Status& why);
   // The store, and what is known of its leases, requests and records.
   absl::Status ReopenStore();
   void SetHealth(absl::Status health);

@@ -13,6 +13,8 @@ namespace {
 // How long the sequencer waits between attempts to open a store again.
 constexpr absl::Duration kFirstReopenDelay = absl::Milliseconds(50);
 constexpr absl::Duration kLongestReopenDelay = absl::Seconds(5);
+// The same between two looks at whether there is room for that.
+constexpr absl::Duration kLongestRoomDelay = absl::Seconds(1);
 
 // What who needs the store is told until it is open again.
 absl::Status BeingReopened(const absl::Status& cause) {
@@ -20,6 +22,15 @@ absl::Status BeingReopened(const absl::Status& cause) {
       Reason::kMountUnavailable,
       absl::StrCat("the store failed and is being opened again: try again "
                    "shortly (",
+                   cause.message(), ")"),
+      ErrorMetadata(cause));
+}
+
+// What writers are told while the store can be read and not written.
+absl::Status OnlyReading(const absl::Status& cause) {
+  return MakeError(
+      Reason::kMountUnavailable,
+      absl::StrCat("the store takes no writes, and reads go on (",
                    cause.message(), ")"),
       ErrorMetadata(cause));
 }
@@ -34,6 +45,14 @@ absl::Status OutcomeUnknown(const absl::Status& cause) {
 }
 
 }  // namespace
+
+bool Sequencer::RefuseWithin(absl::Duration delay, const absl::Status& why) {
+  SetHealth(why);
+  CommitQueue::Work refused = queue_.TakeAllWithin(delay);
+  for (auto& task : refused.tasks) task();
+  for (QueuedCommit& commit : refused.commits) commit.done(why);
+  return !refused.finished;
+}
 
 absl::Status Sequencer::ReopenStore() {
   absl::Status status = options_.commit_store->Reopen();
@@ -55,6 +74,14 @@ void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
   publication_->FailWaiters(unknown);
   leaf_cache_.Clear();
 
+  // While it is known that the store cannot be opened, readers go on with what
+  // is published: whoever has it open can read it.
+  absl::Duration delay = kFirstReopenDelay;
+  for (absl::Status ready; !(ready = options_.commit_store->CanReopen()).ok();
+       delay = std::min(2 * delay, kLongestRoomDelay)) {
+    if (!RefuseWithin(delay, OnlyReading(ready))) return;
+  }
+
   // Readers go on with what needs no store; nobody keeps the store's snapshots.
   const Revision published = batch.state->revision();
   for (MountSlot& slot : mounts_) slot.mounted->LetGoOfStore(failure);
@@ -63,16 +90,11 @@ void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
   batch.state.reset();
   PublishState(published);
 
-  absl::Duration delay = kFirstReopenDelay;
-  for (absl::Status reopened; !(reopened = ReopenStore()).ok();) {
-    const absl::Status still = BeingReopened(reopened);
-    SetHealth(still);
-    CommitQueue::Work refused = queue_.TakeAllWithin(delay);
-    for (auto& task : refused.tasks) task();
-    for (QueuedCommit& commit : refused.commits) commit.done(still);
+  delay = kFirstReopenDelay;
+  for (absl::Status reopened; !(reopened = ReopenStore()).ok();
+       delay = std::min(2 * delay, kLongestReopenDelay)) {
     // The store stays closed; what was answered is safe in it.
-    if (refused.finished) return;
-    delay = std::min(2 * delay, kLongestReopenDelay);
+    if (!RefuseWithin(delay, BeingReopened(reopened))) return;
   }
   recovering_ = false;
   for (MountSlot& slot : mounts_) slot.mounted->TakeUpStore();

@@ -5,10 +5,13 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "engine/backend/commit_store.h"
 #include "engine/backup/backup_writer.h"
 #include "engine/backup/restorer.h"
 #include "engine/error/error.h"
@@ -44,6 +47,22 @@ void EncodeRequestIds(const AnsweredRequests::Status& status,
   }
 }
 
+// From the lines of the record.
+void EncodeLosses(const std::string& record, v1::AcceptedLoss* proto) {
+  const std::vector<std::string> lines = absl::StrSplit(record, '\n');
+  constexpr size_t kFirstLoss = 3;
+  if (lines.size() < kFirstLoss) return;
+  absl::Time time;
+  if (absl::ParseTime(absl::RFC3339_full, lines[0], &time, nullptr)) {
+    EncodeTime(time, proto->mutable_time());
+  }
+  proto->set_damage(lines[1]);
+  proto->set_damaged_files(lines[2]);
+  for (size_t i = kFirstLoss; i < lines.size(); ++i) {
+    proto->add_losses(lines[i]);
+  }
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* AdminService::GetStatus(
@@ -67,6 +86,10 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
   response->set_subscriptions(static_cast<int64_t>(status.subscriptions));
   response->set_unacknowledged(static_cast<int64_t>(status.unacknowledged));
   EncodeRequestIds(status.requests, response->mutable_request_ids());
+  for (const auto& [key, record] :
+       controller.RecordsWithPrefix(kLossesRecord)) {
+    EncodeLosses(record, response->mutable_accepted_loss());
+  }
   for (const v1::MountInfo& mount : parts_.mounts->List()) {
     if (mount.state() == v1::MOUNT_STATE_UP) continue;
     v1::MountProblem& problem = *response->add_mount_problems();

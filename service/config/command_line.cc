@@ -43,6 +43,9 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
                  "log goes to standard error")
       ->type_name("LEVEL")
       ->check(Checked(CheckLogLevel));
+  app.add_flag("--accept-data-loss", given.accept_data_loss,
+               "start a damaged store with what can be read of it, in a new "
+               "epoch; the damaged files are kept beside it");
   // CLI11 throws; this is the border.
   try {
     app.parse(argc, argv);
@@ -70,6 +73,7 @@ absl::StatusOr<Config> LoadConfig(const CommandLine& command_line) {
   if (command_line.log_level.has_value()) {
     config.log_level = *command_line.log_level;
   }
+  config.accept_data_loss = command_line.accept_data_loss;
   return Complete(std::move(config));
 }
 

@@ -21,6 +21,7 @@ struct CommandLine {
   std::optional<std::string> data_dir;
   std::optional<std::string> listen;
   std::optional<std::string> log_level;
+  bool accept_data_loss = false;
 };
 
 // INVALID_ARGUMENT with a text for people if the arguments are no good; the

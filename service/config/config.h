@@ -51,6 +51,8 @@ struct Config {
   std::string listen = "0.0.0.0:7420";
   // Where durable state lives. Empty: everything is in memory.
   std::string data_dir;
+  // Whether to go on with what can be read of a store that is damaged.
+  bool accept_data_loss = false;
   // trace, debug, info, warn, error or off.
   std::string log_level = "info";
   // Never empty once complete (see Complete); one of them at the root.

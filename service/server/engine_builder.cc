@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "engine/backend/commit_store.h"
 #include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
 #include "engine/commit/mount_records.h"
@@ -22,8 +25,24 @@
 namespace restate {
 namespace {
 
+// What the record of a salvage says, for the log.
+void LogLosses(const RocksDbStore& store) {
+  const auto& records = store.state().records;
+  const auto losses = records.find(std::string(kLossesRecord));
+  if (losses == records.end()) return;
+  spdlog::warn(
+      "the store was damaged, and --accept-data-loss has it go on in a new "
+      "epoch, {}, with what could be read; when, what was damaged, where the "
+      "damaged files are kept, and what is lost:",
+      store.state().epoch);
+  for (absl::string_view line : absl::StrSplit(losses->second, '\n')) {
+    spdlog::warn("  {}", std::string(line));
+  }
+}
+
+// `damage` is what an earlier attempt to start has found.
 absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
-    const Config& config) {
+    const Config& config, const absl::Status& damage) {
   const std::string& data_dir = config.data_dir;
   const std::filesystem::path directory =
       std::filesystem::path(data_dir) / "rocksdb";
@@ -36,7 +55,20 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   RocksDbOptions options;
   options.directory = directory.string();
   options.block_cache_bytes = config.limits.block_cache_bytes;
-  return RocksDbStore::Open(options);
+  options.accept_data_loss = config.accept_data_loss;
+  options.known_damage = damage;
+  absl::StatusOr<std::unique_ptr<RocksDbStore>> store =
+      RocksDbStore::Open(options);
+  if (!store.ok() || !config.accept_data_loss) return store;
+  if ((*store)->salvaged()) {
+    LogLosses(**store);
+  } else {
+    spdlog::info(
+        "no damage was found in {}: --accept-data-loss changes nothing, and "
+        "the start is quicker without it",
+        options.directory);
+  }
+  return store;
 }
 
 // The mounts that the configuration names.
@@ -97,9 +129,11 @@ absl::Status OpenRecorded(const RocksDbStore& store, Revision last_revision,
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
+// `damage` is what an earlier attempt has found in the store; this one notes
+// what it finds in `found`.
+absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
+                                  const absl::Status& damage,
+                                  absl::Status* found) {
   ControllerOptions options;
   options.clock = clock;
   options.exports = config.exports;
@@ -121,7 +155,7 @@ absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
   std::unique_ptr<RocksDbStore> store;
   if (!config.data_dir.empty()) {
     absl::StatusOr<std::unique_ptr<RocksDbStore>> opened =
-        OpenStore(config);
+        OpenStore(config, damage);
     if (!opened.ok()) return opened.status();
     store = *std::move(opened);
   }
@@ -148,9 +182,24 @@ absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
   options.commit_store = std::move(store);
   absl::StatusOr<std::unique_ptr<Controller>> controller =
       Controller::Start(std::move(options));
-  if (!controller.ok()) return controller.status();
+  if (!controller.ok()) {
+    *found = controller.status();
+    return *found;
+  }
   engine.controller = *std::move(controller);
   return engine;
+}
+
+}  // namespace
+
+absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
+  absl::Status found;
+  absl::StatusOr<Engine> engine =
+      TryToStart(config, clock, absl::OkStatus(), &found);
+  if (!config.accept_data_loss || !absl::IsDataLoss(found)) return engine;
+  // The files are whole, and what the records in them say is not.
+  const absl::Status damage = found;
+  return TryToStart(config, clock, damage, &found);
 }
 
 }  // namespace restate

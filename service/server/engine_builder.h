@@ -23,8 +23,11 @@ struct Engine {
 // The data directory is made if it is not there; RocksDB lives in its
 // subdirectory "rocksdb". `config` is complete (see Complete); `clock` outlives
 // the controller.
+// With Config::accept_data_loss a damaged store is replaced by what can be read
+// of it, and the log tells what is lost.
 //   FAILED_PRECONDITION: the data directory cannot be made.
-//   DATA_LOSS / CORRUPT: the record of a mount cannot be read.
+//   DATA_LOSS / CORRUPT: the record of a mount cannot be read; the store is
+//     damaged.
 //   Errors of RocksDbStore::Open, MountFactory::Open and Controller::Start.
 absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock);
 

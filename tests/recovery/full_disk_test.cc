@@ -1,6 +1,6 @@
 // The disk runs full under writes: who writes is told so, health and status say
-// why, nothing that was answered is lost, other mounts go on; and when there is
-// room again the server goes on by itself, or can be started.
+// why, nothing that was answered is lost, everything can be read on; and when
+// there is room again the server goes on by itself, or can be started.
 //
 // Needs to mount a small file system, and is skipped where that is not allowed.
 
@@ -160,12 +160,22 @@ TEST_F(FullDiskTest, SaysSoAndGoesOnWhenThereIsRoom) {
   EXPECT_EQ(CodeAndReason(refused.status), "UNAVAILABLE / MOUNT_UNAVAILABLE");
   EXPECT_THAT(refused.status.error_message(), HasSubstr("no space left"));
 
-  // What needs no disk goes on; what does is not taken for absent.
+  EXPECT_THAT(refused.status.error_message(), HasSubstr("reads go on"));
+
+  // Reads go on, of what is in memory, in files and in the log.
+  const int64_t revision = client.Revision();
   EXPECT_EQ(client.Get("/tmp/volatile"), "1");
-  v1::GetStateRequest read;
-  read.mutable_path()->set_text(LeafPath(0, 0));
-  EXPECT_EQ(CodeAndReason(client.GetState(read).status),
-            "UNAVAILABLE / MOUNT_UNAVAILABLE");
+  ExpectAllThere();
+  v1::ListChildrenRequest list;
+  list.mutable_path()->set_text("/filled");
+  const auto children = client.ListChildren(list);
+  EXPECT_TRUE(children.ok()) << FailureOf(children.status);
+  EXPECT_EQ(children.response.children_size(), kWriters);
+  v1::StreamStateRequest stream;
+  stream.mutable_path()->set_text("/filled/0");
+  EXPECT_TRUE(client.StreamState(stream).ok());
+  EXPECT_EQ(client.Revision(), revision);
+  EXPECT_FALSE(Status(server_->address()).taking_writes());
 
   disk_->MakeRoom();
   WaitForHealth(server_->address(), kServing);

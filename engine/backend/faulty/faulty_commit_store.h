@@ -32,6 +32,7 @@ class FaultyCommitStore : public CommitStore {
       uint32_t mount, absl::FunctionRef<void(Write)> take) const override {
     return store_->ReadJournal(mount, take);
   }
+  absl::Status CanReopen() const override { return store_->CanReopen(); }
   absl::Status Reopen() override;
   absl::Status Close(Revision last_given) override;
 

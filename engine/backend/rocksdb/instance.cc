@@ -11,6 +11,7 @@
 #include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/log_check.h"
+#include "engine/backend/rocksdb/newest_log.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/backend/rocksdb/store_log.h"
 #include "engine/error/error.h"
@@ -143,7 +144,12 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
     return status;
   }
   if (absl::Status status = CheckLogs(directory_); !status.ok()) return status;
-  const ::rocksdb::Options database = DatabaseOptions(options);
+  if (absl::Status status = NewestLog::Check(directory_); !status.ok()) {
+    return status;
+  }
+  const auto newest_log = std::make_shared<NewestLog>(directory_);
+  ::rocksdb::Options database = DatabaseOptions(options);
+  database.listeners.push_back(newest_log);
 
   // A newer version may have more families. They have to be opened too, for
   // its format to be read.
@@ -171,6 +177,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
                                                  descriptors, &families_, &db);
   if (!opened.ok()) return FromRocksDb(opened, directory_);
   db_.reset(db);
+  newest_log->Note();
   for (::rocksdb::ColumnFamilyHandle* family : families_) {
     if (family->GetName() == disk_format::kTreeFamily) tree_ = family;
     if (family->GetName() == disk_format::kMetaFamily) meta_ = family;

@@ -43,6 +43,7 @@ absl::Status RocksDbCore::Open() {
   }
   instance_ = *std::move(opened);
   failure_ = absl::OkStatus();
+  closed_ = false;
   last_committed_ = instance_->state().last_committed;
   return absl::OkStatus();
 }
@@ -51,6 +52,19 @@ absl::StatusOr<std::shared_ptr<Instance>> RocksDbCore::instance() const {
   MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   return instance_;
+}
+
+absl::StatusOr<std::shared_ptr<Instance>> RocksDbCore::instance_to_read()
+    const {
+  MutexLock lock(&mutex_);
+  if (closed_ || instance_ == nullptr) return failure_;
+  return instance_;
+}
+
+void RocksDbCore::Close(absl::Status reason) {
+  MutexLock lock(&mutex_);
+  failure_ = std::move(reason);
+  closed_ = true;
 }
 
 void RocksDbCore::Fail(absl::Status reason) {

@@ -30,8 +30,12 @@ class RocksDbCore {
   absl::Status Open();
   // The open database, or why there is none to use.
   absl::StatusOr<std::shared_ptr<Instance>> instance() const;
-  // From now on the database is not used, until it is opened again.
+  // The database of the moment, for reading, also when a write has failed.
+  absl::StatusOr<std::shared_ptr<Instance>> instance_to_read() const;
+  // From now on nothing is written, until it is opened again.
   void Fail(absl::Status reason);
+  // From now on the database is not used, until it is opened again.
+  void Close(absl::Status reason);
 
   Revision last_committed() const;
   void set_last_committed(Revision revision);
@@ -41,7 +45,9 @@ class RocksDbCore {
   const std::shared_ptr<InstanceCount> count_;
   mutable Mutex mutex_;
   std::shared_ptr<Instance> instance_ ABSL_GUARDED_BY(mutex_);
+  // Why nothing is written.
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   Revision last_committed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

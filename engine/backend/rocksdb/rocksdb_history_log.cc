@@ -22,7 +22,7 @@ std::string_view ViewOf(const ::rocksdb::Slice& slice) {
 }  // namespace
 
 absl::StatusOr<HistoryLog::Outline> RocksDbHistoryLog::ReadOutline() const {
-  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance_to_read();
   if (!instance.ok()) return std::move(instance).status();
   const std::string& directory = (*instance)->directory();
 
@@ -58,7 +58,7 @@ absl::Status RocksDbHistoryLog::Read(
     Revision after, Revision through,
     absl::FunctionRef<bool(const Record& record)> visit) const {
   if (after >= through) return absl::OkStatus();
-  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance();
+  absl::StatusOr<std::shared_ptr<Instance>> instance = core_->instance_to_read();
   if (!instance.ok()) return std::move(instance).status();
   const std::string end = disk_format::HistoryKey(through + 1);
   const ::rocksdb::Slice upper_bound(end);

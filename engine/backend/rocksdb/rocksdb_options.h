@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace restate {
 
 // How to open a RocksDbStore.
@@ -16,6 +18,11 @@ struct RocksDbOptions {
   size_t block_cache_bytes = size_t{256} << 20;
   // Writes of one column family kept in memory before they go to a file.
   size_t write_buffer_bytes = size_t{64} << 20;
+  // Look through the whole store for damage, and if there is any go on, in a new
+  // epoch, with what can be read (salvage.h). Otherwise it changes nothing.
+  bool accept_data_loss = false;
+  // Damage that others have found; with accept_data_loss.
+  absl::Status known_damage;
 };
 
 }  // namespace restate

@@ -15,7 +15,8 @@ absl::Status DamagedStore(const std::string& directory,
       Reason::kCorrupt,
       absl::StrCat("the store in ", directory, " is damaged (", detail,
                    "); stop the server, keep a copy of the directory, and put "
-                   "a backup in its place"),
+                   "a backup in its place, or start once with "
+                   "--accept-data-loss to go on with what can be read"),
       {{"directory", directory}});
 }
 

@@ -9,10 +9,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/backend/rocksdb/data_file_probe.h"
 #include "engine/backend/rocksdb/disk_format.h"
+#include "engine/backend/rocksdb/newest_log.h"
 #include "engine/backend/rocksdb/rocksdb_backend.h"
 #include "engine/backend/rocksdb/rocksdb_history_log.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
+#include "engine/backend/rocksdb/room_check.h"
+#include "engine/backend/rocksdb/salvage.h"
 #include "engine/backend/rocksdb/tree_changes.h"
 #include "engine/error/error.h"
 #include "rocksdb/write_batch.h"
@@ -85,17 +89,46 @@ void AppendJournal(const CommitBatch& changes,
   }
 }
 
+// Opens a store in which any damage is accepted; false if there is none.
+absl::StatusOr<bool> AcceptDamage(const RocksDbOptions& options,
+                                  std::shared_ptr<RocksDbCore>* core) {
+  absl::Status damage = options.known_damage;
+  if (damage.ok()) damage = CheckDataFiles(options.directory);
+  if (damage.ok()) damage = (*core)->Open();
+  if (damage.ok()) damage = CheckContents(**(*core)->instance());
+  if (damage.ok()) return false;
+  if (!absl::IsDataLoss(damage)) return damage;
+  // Closed, if it was opened.
+  *core = std::make_shared<RocksDbCore>(options);
+  if (absl::Status status = Salvage(options, damage); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = (*core)->Open(); !status.ok()) return status;
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(
     const RocksDbOptions& options) {
+  if (absl::Status status = FinishSalvage(options.directory); !status.ok()) {
+    return status;
+  }
   auto core = std::make_shared<RocksDbCore>(options);
-  if (absl::Status status = core->Open(); !status.ok()) return status;
+  bool salvaged = false;
+  if (options.accept_data_loss) {
+    absl::StatusOr<bool> accepted = AcceptDamage(options, &core);
+    if (!accepted.ok()) return accepted.status();
+    salvaged = *accepted;
+  } else if (absl::Status status = core->Open(); !status.ok()) {
+    return status;
+  }
   std::unique_ptr<RocksDbStore> store(new RocksDbStore(core));
   absl::StatusOr<std::shared_ptr<Instance>> instance = core->instance();
   if (!instance.ok()) return std::move(instance).status();
   store->state_ = (*instance)->state();
   store->closed_cleanly_ = (*instance)->closed_cleanly();
+  store->salvaged_ = salvaged;
   return store;
 }
 
@@ -250,6 +283,10 @@ absl::Status RocksDbStore::ReadJournal(
   return FromRocksDb(at->status(), instance.directory());
 }
 
+absl::Status RocksDbStore::CanReopen() const {
+  return CheckRoom(core_->options().directory);
+}
+
 absl::Status RocksDbStore::Reopen() {
   released_.clear();
   if (absl::Status status = core_->Open(); !status.ok()) return status;
@@ -285,7 +322,8 @@ absl::Status RocksDbStore::Close(Revision last_given) {
              (*instance)->journal()}),
         (*instance)->directory());
   }
-  core_->Fail(MakeError(
+  if (status.ok()) NewestLog::Forget((*instance)->directory());
+  core_->Close(MakeError(
       Reason::kShuttingDown,
       absl::StrCat("the store in ", core_->options().directory,
                    " is closed")));

@@ -25,8 +25,9 @@ class RocksDbCore;
 class RocksDbStore : public CommitStore {
  public:
   // Opens the store in a directory, or makes an empty one.
-  //   DATA_LOSS / CORRUPT: it is damaged. A batch cut off at the very end of
-  //     the log is not damage: it was never answered, and is dropped.
+  //   DATA_LOSS / CORRUPT: it is damaged, and that is not accepted. A batch cut
+  //     off at the very end of the log is not damage: it was never answered, and
+  //     is dropped.
   //   UNAVAILABLE / MOUNT_UNAVAILABLE: another process uses the directory, a
   //     newer server wrote it, or it cannot be opened for another reason.
   static absl::StatusOr<std::unique_ptr<RocksDbStore>> Open(
@@ -48,12 +49,16 @@ class RocksDbStore : public CommitStore {
       absl::FunctionRef<void(StoredRequest)> take) const override;
   absl::Status ReadJournal(
       uint32_t mount, absl::FunctionRef<void(Write)> take) const override;
+  absl::Status CanReopen() const override;
   absl::Status Reopen() override;
   // Also moves what is in the log to files, so that the next start is quick.
   absl::Status Close(Revision last_given) override;
 
   // Whether the store was closed in order before it was opened.
   bool closed_cleanly() const;
+  // Whether it was damaged, and this is what could be read of it. state() has a
+  // record, kLossesRecord, that tells what could not.
+  bool salvaged() const { return salvaged_; }
 
  private:
   explicit RocksDbStore(std::shared_ptr<RocksDbCore> core);
@@ -61,6 +66,7 @@ class RocksDbStore : public CommitStore {
   const std::shared_ptr<RocksDbCore> core_;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
+  bool salvaged_ = false;
   // Up to where the journal of each mount has been released since the store was
   // opened: ranges that are deleted need not be deleted again.
   std::map<uint32_t, Revision> released_;
