@@ -14,19 +14,22 @@ void HostTable::AwaitStale(Revision since, const Path* upstream,
     const Revision wanted =
         hosted_.at(key)->derivation.progress->wanted_revision;
     if (wanted < since) continue;
-    const auto is_it = [&](const PendingDestination& one) {
-      return one.dest.key() == key;
-    };
-    if (std::any_of(waiter->derived.pending.begin(),
-                    waiter->derived.pending.end(), is_it)) {
-      continue;
-    }
     if (upstream != nullptr) {
       const std::vector<Path> all = graph_->AllUpstreamOf(Path::FromKey(key));
       if (key == upstream->key() ||
           std::find(all.begin(), all.end(), *upstream) == all.end()) {
         continue;
       }
+    }
+    auto& pending = waiter->derived.pending;
+    const auto told = std::find_if(
+        pending.begin(), pending.end(), [&](const PendingDestination& one) {
+          return one.dest.key() == key;
+        });
+    if (told != pending.end()) {
+      // One that failed may do better with what is there now.
+      if (told->why != PendingDestination::Why::kFailed) continue;
+      pending.erase(told);
     }
     Revision& target = waiter->targets[key].source_revision;
     target = std::max(target, wanted);
@@ -37,6 +40,7 @@ void HostTable::WhenDerived(Revision revision, std::optional<Path> dest,
                             DerivedCallback done) {
   Actions actions;
   auto waiter = std::make_unique<Waiter>();
+  waiter->since = revision;
   waiter->done = std::move(done);
   waiter->deadline = clock_->Monotonic() + limits_.wait;
   {
@@ -88,8 +92,9 @@ bool HostTable::Check(Waiter* waiter, bool overdue) {
       waiter->derived.revision =
           std::max(waiter->derived.revision, progress.last_revision);
       targets.erase(it);
-      // Those that are computed from it are next.
-      AwaitStale(progress.last_revision, &path, waiter);
+      // Those that are computed from it are next; not only from its last result:
+      // one before may have changed them, and the last nothing any more.
+      AwaitStale(waiter->since, &path, waiter);
       it = targets.begin();
       continue;
     }

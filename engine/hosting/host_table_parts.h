@@ -47,6 +47,8 @@ struct HostTable::Waiter {
     Revision source_revision = 0;
     int64_t completed = 0;
   };
+  // The commit that is waited for.
+  Revision since = 0;
   absl::btree_map<std::string, Target> targets;
   absl::Duration deadline;
   Derived derived;

@@ -266,6 +266,30 @@ TEST_F(HostTableTest, AbsentSourcesAreNotCalledWith) {
   EXPECT_THAT(Calls(), IsEmpty());
 }
 
+// Found by //tests/derivation: once it had failed, nobody waited for it.
+TEST_F(HostTableTest, WhatFailsAndIsComputedAgainIsWaitedFor) {
+  Set("/a", I(1));
+  ASSERT_TRUE(Derive(HostedOf("/b", "/a", "f")).get().ok());
+  ASSERT_TRUE(Answer(TheCall(), Tree(I(10))).ok());
+  Definition both = HostedOf("/c", "/a", "g");
+  both.sources.push_back(P("/b"));
+  ASSERT_TRUE(Derive(both).get().ok());
+  ASSERT_TRUE(Answer(TheCall(), Tree(I(100))).ok());
+  Done written = SetAndWait("/a", I(2));
+  std::vector<FilledCall> calls = Calls();
+  while (calls.size() < 2) {
+    for (FilledCall& call : Calls()) calls.push_back(std::move(call));
+  }
+  const size_t b = calls[0].definition->dest == P("/b") ? 0 : 1;
+  // It does not like the old /b.
+  ASSERT_TRUE(Answer(calls[1 - b], absl::InvalidArgumentError("old")).ok());
+  ASSERT_TRUE(Answer(calls[b], Tree(I(20))).ok());
+  const absl::StatusOr<Revision> last = Answer(TheCall(), Tree(I(200)));
+  const CommitResult result = *written.get();
+  EXPECT_THAT(result.pending, IsEmpty());
+  EXPECT_EQ(result.derived_revision, *last);
+}
+
 // Found by //tests/derivation: the answer came at once, for the result before it
 // is of the same revision.
 TEST_F(HostTableTest, WhatADefinitionWithoutARevisionAffectsIsWaitedFor) {
