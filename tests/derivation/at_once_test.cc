@@ -129,6 +129,8 @@ class AtOnceTest : public testing::TestWithParam<Arrangement::Kind> {
   void FollowEvents() {
     LayeredState state;
     for (const v1::Event& event : events_->events()) {
+      // One of a derived path has its value, and is no derivation's.
+      if (event.kind() == v1::EVENT_KIND_PING) continue;
       const bool derived = event.origin().kind() == v1::Origin::KIND_DERIVATION;
       const std::string& at = event.emitting_path().text();
       const Path path = *Path::Parse(at);
@@ -221,7 +223,6 @@ class AtOnceTest : public testing::TestWithParam<Arrangement::Kind> {
   void CheckStreams(std::vector<Snapshot> snapshots) {
     EXPECT_FALSE(snapshots.empty());
     for (Snapshot& snapshot : snapshots) {
-      DropFilledMaps(&snapshot.values);
       const std::map<Path, Tree> want = StateAt(snapshot.revision).OwnValues();
       EXPECT_EQ(snapshot.values.size(), want.size())
           << "at revision " << snapshot.revision;

@@ -1,7 +1,6 @@
 #include "tests/derivation/layered_state.h"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -87,27 +86,16 @@ Tree LayeredState::Source(const Path& dest, const Path& source) const {
 
 std::map<Path, Tree> LayeredState::OwnValues() const {
   std::map<Path, Tree> own_values;
-  const auto add = [&](const Path& at, const Tree& tree) {
-    tree::ForEachOwnValue(tree, [&](const Path& path, const Value& own) {
-      own_values[at.Join(path)] = own;
-      return true;
-    });
-  };
-  add(Path(), client);
-  for (const auto& [dest, value] : derived) add(dest, value);
-  DropFilledMaps(&own_values);
-  return own_values;
-}
-
-void DropFilledMaps(std::map<Path, Tree>* own_values) {
-  for (auto it = own_values->begin(); it != own_values->end();) {
-    const auto next = std::next(it);
-    const bool filled = it->second->is_empty_map() &&
-                        next != own_values->end() &&
-                        it->first.StrictlyContains(next->first);
-    if (filled) own_values->erase(it);
-    it = next;
+  tree::ForEachOwnValue(Read(Path(), true),
+                        [&](const Path& path, const Value& own) {
+                          own_values[path] = own;
+                          return true;
+                        });
+  if (own_values.size() == 1 && own_values.contains(Path()) &&
+      own_values[Path()]->is_empty_map()) {
+    own_values.clear();
   }
+  return own_values;
 }
 
 std::optional<std::vector<Path>> Order(const Rules& rules, bool tracked) {

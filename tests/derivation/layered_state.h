@@ -25,15 +25,11 @@ struct LayeredState {
   Tree Read(const Path& path, bool with_derived) const;
   // What a derivation of `dest` is given for `source`.
   Tree Source(const Path& dest, const Path& source) const;
-  // The own values of all nodes, derived ones below leaves too. An empty map
-  // below which something is derived counts as nothing.
+  // The own values that make up all of it; none of an empty root.
   std::map<Path, Tree> OwnValues() const;
   // The destination that `path` belongs to.
   std::optional<Path> OwnerOf(const Path& path) const;
 };
-
-// Takes such empty maps out.
-void DropFilledMaps(std::map<Path, Tree>* own_values);
 
 // An order in which every destination is behind those that it may see; nothing
 // if there is none. Without `tracked`, what tracked ones see does not count.
