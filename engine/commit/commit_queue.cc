@@ -48,6 +48,11 @@ absl::Status CommitQueue::PushTask(absl::AnyInvocable<void()>& task) {
   return absl::OkStatus();
 }
 
+CommitQueue::Waiting CommitQueue::waiting() const {
+  MutexLock lock(&mutex_);
+  return {commits_.size(), bytes_};
+}
+
 CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
   Work work;
   work.tasks.swap(tasks_);

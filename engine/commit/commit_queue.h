@@ -48,6 +48,13 @@ class CommitQueue {
   // is called.
   Work TakeAllWithin(absl::Duration timeout);
 
+  // How much waits.
+  struct Waiting {
+    size_t commits = 0;
+    size_t bytes = 0;
+  };
+  Waiting waiting() const;
+
   // Refuses what comes from now on.
   void Stop();
   bool stopped() const;

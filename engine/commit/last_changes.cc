@@ -37,7 +37,7 @@ void LastChanges::TurnOver(Revision revision) {
   old_ = std::exchange(young_, Generation());
   floor_ = young_since_;
   young_since_ = revision;
-  young_bytes_ = 0;
+  old_bytes_ = std::exchange(young_bytes_, 0);
 }
 
 template <typename Mark>

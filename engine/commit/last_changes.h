@@ -52,6 +52,8 @@ class LastChanges {
 
   // Questions about what happened after an older revision cannot be answered.
   Revision floor() const { return floor_; }
+  // About what the marks take.
+  size_t bytes() const { return young_bytes_ + old_bytes_; }
 
  private:
   struct Marks {
@@ -81,6 +83,7 @@ class LastChanges {
   // No mark in `young_` is at or before this.
   Revision young_since_;
   Generation old_;
+  size_t old_bytes_ = 0;
 };
 
 }  // namespace restate

@@ -24,6 +24,21 @@ TEST(LastChangesTest, AChangeCountsForThePathAndAboveOnly) {
   EXPECT_EQ(changes.LastChangeOf(P("/a/b"), View::kOwnValue), 5);
 }
 
+TEST(LastChangesTest, TellsWhatItTakes) {
+  LastChanges changes(2'000, 0);
+  EXPECT_EQ(changes.bytes(), 0u);
+  changes.RecordOwnValue(P("/a"), 1);
+  const size_t one = changes.bytes();
+  EXPECT_GT(one, 0u);
+  changes.RecordOwnValue(P("/a"), 2);
+  EXPECT_EQ(changes.bytes(), one);
+  for (int i = 0; i < 1'000; ++i) {
+    changes.RecordOwnValue(Path().Child(std::to_string(i)), 3 + i);
+    EXPECT_LE(changes.bytes(), 2'500u);
+  }
+  EXPECT_GT(changes.bytes(), 1'000u);
+}
+
 TEST(LastChangesTest, AWholeSubtreeCountsBelowToo) {
   LastChanges changes(1 << 20, 0);
   changes.RecordSubtree(P("/a"), 7);

@@ -25,6 +25,9 @@ class LuaEqualities {
   absl::StatusOr<bool> Equal(const std::string& source, const Tree& old_value,
                              const Tree& new_value);
 
+  // What was called so far; thread-safe.
+  const LuaCounters& counters() const { return runtime_.counters(); }
+
   // Compiled texts at this moment.
   size_t size() const { return compiled_.size(); }
 

@@ -120,9 +120,27 @@ void Sequencer::Run() {
   while (true) {
     CommitQueue::Work work = queue_.Take(options_.max_batch_commits);
     for (auto& task : work.tasks) task();
-    if (!work.commits.empty()) RunBatch(std::move(work.commits));
+    if (!work.commits.empty()) MeasureBatch(std::move(work.commits));
     if (work.finished) return;
   }
+}
+
+void Sequencer::MeasureBatch(std::vector<QueuedCommit> commits) {
+  const absl::Duration began = options_.clock->Monotonic();
+  counters_.batch_commits.Record(commits.size());
+  RunBatch(std::move(commits));
+  counters_.batch_time.Record(options_.clock->Monotonic() - began);
+  counters_.last_changes_bytes.store(last_changes_->bytes(),
+                                     std::memory_order_relaxed);
+}
+
+absl::Status Sequencer::CommitToStore(const CommitBatch& decision) {
+  const absl::Duration began = options_.clock->Monotonic();
+  absl::Status status = options_.commit_store->Commit(decision);
+  if (decision.durable) {
+    counters_.store_time.Record(options_.clock->Monotonic() - began);
+  }
+  return status;
 }
 
 void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
@@ -201,11 +219,13 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     if (std::optional<absl::StatusOr<CommitResult>> answer =
             AnswerOf(commit.request);
         answer.has_value()) {
+      (answer->ok() ? counters_.replayed : counters_.refused).AddAlone();
       Answer(batch, commit, *std::move(answer));
       continue;
     }
     const Revision revision = last_given_ + 1;
     if (absl::Status status = Prepare(&commit.request); !status.ok()) {
+      counters_.refused.AddAlone();
       batch.answers.push_back({std::move(commit.done), std::move(status)});
       continue;
     }
@@ -220,12 +240,14 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       continue;
     }
     if (!execution.ok()) {
+      counters_.refused.AddAlone();
       batch.answers.push_back({std::move(commit.done), execution.status()});
       continue;
     }
     CommitResult result;
     result.changed = !execution->effects.empty();
     result.results = std::move(execution->results);
+    if (!result.changed) counters_.unchanged.AddAlone();
     if (result.changed) {
       last_given_ = revision;
       RecordChanges(execution->effects, revision, &*last_changes_);
@@ -363,7 +385,7 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
     decision.durable = batch.has_durable_answer || records_->HasStaged() ||
                        LeasesAreDurable(decision.leases);
     AddReleases(&decision);
-    absl::Status status = options_.commit_store->Commit(decision);
+    absl::Status status = CommitToStore(decision);
     if (!status.ok()) return status;
     Released(decision.journal_releases);
   }
@@ -476,7 +498,7 @@ void Sequencer::Decide(Batch& batch) {
                     });
     AddDerivedWrites(batch.derivations, last_given_, &decision);
     AddToJournal(batch, &decision);
-    absl::Status status = options_.commit_store->Commit(decision);
+    absl::Status status = CommitToStore(decision);
     if (!status.ok()) {
       Recover(status, batch);
       return;
@@ -510,6 +532,7 @@ void Sequencer::Publish(Batch& batch) {
   leases_->PublishStaged();
   answered_->PublishStaged();
   records_->PublishStaged();
+  counters_.CountPublished(*batch.group);
   history_->Append(batch.group);
   derivations_ = batch.derivations;
   derivation_engine_.Published(derivations_);

@@ -18,6 +18,7 @@
 #include "engine/backend/commit_store.h"
 #include "engine/backend/hybrid/mount_table.h"
 #include "engine/clock/clock.h"
+#include "engine/commit/commit_counters.h"
 #include "engine/commit/commit_queue.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/effect.h"
@@ -164,6 +165,14 @@ class Sequencer {
   // OK, or why no writes are taken.
   absl::Status Health() const;
 
+  // What was done so far, and what waits.
+  const CommitCounters& counters() const { return counters_; }
+  const DerivationEngine& derivation_engine() const {
+    return derivation_engine_;
+  }
+  const LuaEqualities& lua_equalities() const { return lua_equalities_; }
+  CommitQueue::Waiting waiting() const { return queue_.waiting(); }
+
   // Finishes what is queued, refuses the rest, and closes the store. Returns
   // what closing it came to, each time.
   absl::Status Stop();
@@ -204,6 +213,8 @@ class Sequencer {
   std::shared_ptr<const PublishedState> StateOfAllMounts(Revision revision);
 
   void Run();
+  // RunBatch, and how long it took.
+  void MeasureBatch(std::vector<QueuedCommit> commits);
   void RunBatch(std::vector<QueuedCommit> commits);
   // Step 2 of one commit: its operations, and what is derived. After an error
   // everything is as before.
@@ -218,6 +229,8 @@ class Sequencer {
   void EndLeasesOfDestination(const DerivationChange& change);
   // Whether anything that it asks for is to be there after a crash.
   bool IsAboutDurable(const CommitRequest& request) const;
+  // CommitStore::Commit, and how long it took.
+  absl::Status CommitToStore(const CommitBatch& decision);
   // Step 3 and, if it succeeds, 4 to 7. Otherwise answers and recovers.
   void Decide(Batch& batch);
   absl::Status CanStore(const Write& write) const;
@@ -316,6 +329,7 @@ class Sequencer {
   void SetHealth(absl::Status health);
 
   SequencerOptions options_;
+  CommitCounters counters_;
   // By position in the table.
   std::vector<MountSlot> mounts_;
   std::optional<MountTable> table_;

@@ -69,6 +69,7 @@ void Sequencer::ShowMountChange(const CommitGroup& group,
   records_->PublishStaged();
   RecordChanges(group->front().effects, group->front().revision,
                 &*last_changes_);
+  counters_.CountPublished(*group);
   history_->Append(group);
   PublishState(group->front().revision);
   options_.listener->OnPublished(*group);

@@ -68,6 +68,7 @@ absl::Status Sequencer::ReopenStore() {
 void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
   const absl::Status failure = BeingReopened(cause);
   SetHealth(failure);
+  counters_.failed_batches.AddAlone();
   recovering_ = true;
   const absl::Status unknown = OutcomeUnknown(cause);
   for (Batch::Answer& answer : batch.answers) answer.done(unknown);

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/backend/epoch.h"
 #include "engine/error/error.h"
-#include "engine/history/history.h"
 #include "engine/subscription/ack_token.h"
 
 namespace restate {
@@ -207,20 +206,6 @@ std::vector<std::string> Controller::Acknowledge(
     expired.push_back(EncodeAckToken(issuer_, late));
   }
   return expired;
-}
-
-Controller::Status Controller::GetStatus() const {
-  const History& history = sequencer_->history();
-  Status status;
-  status.history_oldest = history.oldest();
-  status.history_oldest_time = history.oldest_time();
-  status.history_bytes = history.bytes();
-  status.sessions = sessions_->count();
-  status.subscriptions = hub_->count();
-  status.trackers = trackers_->count();
-  status.requests = sequencer_->requests();
-  status.unacknowledged = hub_->interceptions().pending();
-  return status;
 }
 
 absl::Status Controller::Compact(Revision through) {

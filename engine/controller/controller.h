@@ -21,6 +21,7 @@
 #include "engine/commit/publication.h"
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
+#include "engine/controller/measures.h"
 #include "engine/hosting/host_table.h"
 #include "engine/lease/lease_table.h"
 #include "engine/mount/mounted_backend.h"
@@ -173,20 +174,11 @@ class Controller {
     return hub_->List(session_id, after_id, limit);
   }
 
-  // How the engine is doing.
-  struct Status {
-    Revision history_oldest = 0;
-    // Infinite future if no commit is kept.
-    absl::Time history_oldest_time = absl::InfiniteFuture();
-    size_t history_bytes = 0;
-    size_t sessions = 0;
-    size_t subscriptions = 0;
-    size_t trackers = 0;
-    size_t unacknowledged = 0;
-    // How far back retries are known.
-    AnsweredRequests::Status requests;
-  };
+  using Status = EngineStatus;
   Status GetStatus() const;
+  // Everything that can be counted. Looks at each derivation, mount and
+  // subscription; nobody waits for it meanwhile.
+  Measures Measure() const;
 
   // Forgets the history up to a revision; blocks until the batch at hand is
   // done. OUT_OF_RANGE / REVISION_IN_FUTURE, UNAVAILABLE / SHUTTING_DOWN.

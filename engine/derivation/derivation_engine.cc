@@ -105,6 +105,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.functions = &functions_;
   parts.aggregates = &aggregates_;
   parts.limits = &limits_;
+  parts.counters = &counters_;
   parts.revision = context.revision;
   parts.refusable = !request->derivation.has_value() &&
                     !request->expiry.has_value() &&
@@ -134,7 +135,9 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
       evaluation.NoteEffect(execution->effects[i]);
     }
   }
-  return evaluation.Run();
+  absl::Status status = evaluation.Run();
+  counters_.CountCommit(status);
+  return status;
 }
 
 absl::Status DerivationEngine::ClearDestination(

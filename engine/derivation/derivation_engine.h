@@ -11,6 +11,7 @@
 #include "engine/commit/commit_request.h"
 #include "engine/commit/executor.h"
 #include "engine/derivation/aggregate_table.h"
+#include "engine/derivation/derivation_counters.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/evaluation.h"
 #include "engine/derivation/local_reader.h"
@@ -63,6 +64,12 @@ class DerivationEngine {
                                           const DerivationState& after,
                                           Revision revision);
 
+  // What was computed so far; thread-safe.
+  const DerivationCounters& counters() const { return counters_; }
+  const LuaCounters& lua_counters() const {
+    return functions_.runtime().counters();
+  }
+
   // Whether `records` define what `state` does.
   static bool Defines(const std::map<std::string, std::string>& records,
                       const DerivationState& state);
@@ -90,6 +97,7 @@ class DerivationEngine {
                                 Execution* execution);
 
   const DerivationLimits limits_;
+  DerivationCounters counters_;
   LuaFunctions functions_;
   // There may be functions of definitions that are gone.
   bool definitions_changed_ = false;

@@ -16,6 +16,8 @@
 #include "engine/commit/effect_limiter.h"
 #include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/change_marks.h"
+#include "engine/derivation/derivation_counters.h"
+#include "engine/derivation/derivation_limits.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/layered_read.h"
 #include "engine/derivation/lua_calls.h"
@@ -24,21 +26,6 @@
 #include "engine/tree/tree.h"
 
 namespace restate {
-
-// Bounds of what derivations use.
-struct DerivationLimits {
-  // Of each call of a Lua function.
-  LuaBudget call;
-  // Lua instructions of all derivations of one client's commit together.
-  int64_t commit_instructions = 20'000'000;
-  // Of one source as an argument.
-  size_t max_source_bytes = size_t{64} << 20;
-  // Of what a destination holds.
-  tree::WriteLimits result;
-  // How often a tracked derivation is computed in one commit before it counts
-  // as one that does not settle. Others are computed once.
-  int max_runs = 20;
-};
 
 // Brings the derivations up to what one commit has left: each that has a source
 // which changed is computed once, after those that it depends on. What comes of
@@ -56,6 +43,7 @@ class Evaluation {
     LuaFunctions* functions = nullptr;
     AggregateTable* aggregates = nullptr;
     const DerivationLimits* limits = nullptr;
+    DerivationCounters* counters = nullptr;
     // The number the commit has if it changes something.
     Revision revision = 0;
     // Whether a client waits whose commit can be refused: then the budget of a

@@ -32,6 +32,7 @@ class LuaFunctions {
   void KeepOnly(const DerivationState& state);
 
   LuaRuntime& runtime() { return runtime_; }
+  const LuaRuntime& runtime() const { return runtime_; }
 
  private:
   // Outlives the functions.

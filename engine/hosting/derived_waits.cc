@@ -99,6 +99,8 @@ bool HostTable::Check(Waiter* waiter, bool overdue) {
       continue;
     }
     if (hosted.hosts.empty() || overdue) {
+      ++(hosted.hosts.empty() ? counts_.waits_without_host
+                              : counts_.waits_timed_out);
       waiter->derived.pending.push_back(
           {path,
            hosted.hosts.empty() ? PendingDestination::Why::kNoHost

@@ -101,6 +101,7 @@ void HostTable::Complete(const std::string& call_id,
       key = call->second;
       Hosted& hosted = *hosted_.at(key);
       const Hosted::Sent& sent = hosted.sent.at(call_id);
+      ++(result.ok() ? counts_.results : counts_.errors);
       CompleteTransform change;
       change.dest = hosted.definition().dest;
       change.version = version = hosted.derivation.version;

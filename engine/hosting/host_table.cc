@@ -82,6 +82,7 @@ void HostTable::Update(const std::string& key, const Derivation* derivation) {
 
 void HostTable::EndCall(Hosted* hosted) {
   if (hosted->request == nullptr) return;
+  --counts_.calls_in_flight;
   hosted->request->Withdraw();
   hosted->request = nullptr;
   for (const auto& [call_id, sent] : hosted->sent) calls_.erase(call_id);
@@ -93,6 +94,8 @@ void HostTable::Consider(Hosted* hosted, Actions* actions) {
       !(hosted->stale() || hosted->forced)) {
     return;
   }
+  ++counts_.calls;
+  ++counts_.calls_in_flight;
   hosted->called = hosted->hosts.back();
   hosted->request = std::make_shared<SessionRequest>(TransformCall{
       hosted->definition().dest, hosted->derivation.version});
@@ -144,6 +147,14 @@ void HostTable::SessionResumed(const std::string& session_id) {
     }
   }
   Run(std::move(actions));
+}
+
+HostTable::Status HostTable::GetStatus() const {
+  MutexLock lock(&mutex_);
+  Status status = counts_;
+  status.hosted = hosted_.size();
+  status.waiting_writes = waiters_.size();
+  return status;
 }
 
 std::vector<std::string> HostTable::HostsOf(const Path& dest) const {

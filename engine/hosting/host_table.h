@@ -101,6 +101,26 @@ class HostTable final : public CommitListener {
   void WhenDerived(Revision revision, std::optional<Path> dest,
                    DerivedCallback done);
 
+  // How it is, and what was done since the start.
+  struct Status {
+    // Hosted definitions.
+    size_t hosted = 0;
+    // Calls that a session has been asked for and not answered; writes that
+    // wait for some.
+    size_t calls_in_flight = 0;
+    size_t waiting_writes = 0;
+    // Calls that sessions were asked for, and that came back with a result or
+    // an error.
+    uint64_t calls = 0;
+    uint64_t results = 0;
+    uint64_t errors = 0;
+    // Destinations that a write waited for in vain: the time was over, or
+    // nobody was there to compute them.
+    uint64_t waits_timed_out = 0;
+    uint64_t waits_without_host = 0;
+  };
+  Status GetStatus() const;
+
   // The sessions that host a destination, the newest last.
   std::vector<std::string> HostsOf(const Path& dest) const;
 
@@ -158,6 +178,8 @@ class HostTable final : public CommitListener {
   // The destination of each call that was sent and is to be answered.
   absl::flat_hash_map<std::string, std::string> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Waiter>> waiters_ ABSL_GUARDED_BY(mutex_);
+  // Without what GetStatus counts when it is asked.
+  Status counts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restate

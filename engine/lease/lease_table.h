@@ -38,8 +38,8 @@ struct LeaseStatus {
 // What a batch of commits does to the leases is staged, and becomes true with
 // the batch, or never. Later commits of the batch see it.
 //
-// Find, HasOverdue and empty are thread-safe; the rest is the sequencer's
-// thread's.
+// Find, HasOverdue, count and empty are thread-safe; the rest is the
+// sequencer's thread's.
 class LeaseTable {
  public:
   // `clock` outlives the table.
@@ -74,6 +74,8 @@ class LeaseTable {
   std::optional<LeaseStatus> Find(const Path& path) const;
   // Quick: whether Overdue has anything to give.
   bool HasOverdue() const;
+  // Quick: how many leases there are.
+  size_t count() const { return count_.load(std::memory_order_acquire); }
   // Quick: whether there is no lease.
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <lua5.4/lua.hpp>
 #include <new>
 #include <utility>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -430,6 +431,7 @@ LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
     absl::Status status = CompileInto(function);
     if (!status.ok()) return {std::move(status), CallMeter::kStep, {}};
   }
+  const auto began = std::chrono::steady_clock::now();
   bool broken = false;
   LuaOutcome outcome = machine_->Call(
       function.reference_,
@@ -439,7 +441,25 @@ LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
     machine_ = std::make_unique<Machine>();
     ++machine_number_;
   }
+  Count(outcome, absl::FromChrono(std::chrono::steady_clock::now() - began));
   return outcome;
+}
+
+void LuaRuntime::Count(const LuaOutcome& outcome, absl::Duration time) {
+  counters_.calls.AddAlone();
+  counters_.instructions.AddAlone(static_cast<uint64_t>(outcome.instructions));
+  counters_.nanoseconds.AddAlone(
+      static_cast<uint64_t>(absl::ToInt64Nanoseconds(time)));
+  counters_.memory_bytes.store(memory_in_use(), std::memory_order_relaxed);
+  if (outcome.result.ok()) return;
+  const std::string reason = ErrorReason(outcome.result.status());
+  if (reason == ReasonName(Reason::kLuaError)) {
+    counters_.errors.AddAlone();
+  } else if (reason == ReasonName(Reason::kLuaBudget)) {
+    counters_.over_budget.AddAlone();
+  } else if (reason == ReasonName(Reason::kLuaMemory)) {
+    counters_.over_memory.AddAlone();
+  }
 }
 
 size_t LuaRuntime::memory_in_use() const { return machine_->bytes_in_use(); }

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/lua/lua_counters.h"
 #include "engine/path/path.h"
 #include "engine/tree/tree.h"
 
@@ -122,8 +123,10 @@ class LuaRuntime {
   LuaOutcome Call(LuaFunction& function, absl::Span<const Tree> arguments,
                   const LuaBudget& budget, LuaReader reader);
 
-  // Bytes that the machine holds now, for metrics.
+  // Bytes that the machine holds now.
   size_t memory_in_use() const;
+  // What was called so far; thread-safe.
+  const LuaCounters& counters() const { return counters_; }
 
  private:
   friend class LuaFunction;
@@ -132,7 +135,9 @@ class LuaRuntime {
   absl::Status CompileInto(LuaFunction& function);
   LuaOutcome CallWith(LuaFunction& function, absl::Span<const Tree> arguments,
                       const LuaBudget& budget, const LuaReader* reader);
+  void Count(const LuaOutcome& outcome, absl::Duration time);
 
+  LuaCounters counters_;
   std::unique_ptr<Machine> machine_;
   // Counts machines, so that a function knows which one has it.
   uint64_t machine_number_ = 1;

@@ -157,6 +157,7 @@ void Interceptions::Tick(absl::Time now) {
           level.stopping) {
         continue;
       }
+      timeouts_.Add(level.open.size());
       for (uint64_t ack_id : level.open) ForgetAckLocked(ack_id);
       level.open.clear();
       AdvanceLocked(due.gate, now, &after);

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/measure/counter.h"
 #include "engine/path/path.h"
 #include "engine/subscription/bubble_gate.h"
 #include "engine/sync/mutex.h"
@@ -82,6 +83,8 @@ class Interceptions {
             const std::shared_ptr<GateWaiter>& waiter);
 
   size_t pending() const;
+  // Intercepted events whose answer did not come in time.
+  const Counter& timeouts() const { return timeouts_; }
   size_t pending_of(int64_t subscription_id) const;
 
  private:
@@ -120,6 +123,7 @@ class Interceptions {
 
   const InterceptionLimits limits_;
   const RecordStop record_stop_;
+  Counter timeouts_;
 
   mutable Mutex mutex_;
   uint64_t last_ack_id_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -24,6 +24,7 @@
 #include "engine/subscription/interceptions.h"
 #include "engine/subscription/parcel_builder.h"
 #include "engine/subscription/subscription.h"
+#include "engine/subscription/subscription_counters.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -35,6 +36,7 @@ struct ReceiverParts {
   // The last commit whose events are all in the queues.
   std::shared_ptr<const std::atomic<Revision>> routed;
   const Clock* clock = nullptr;
+  std::shared_ptr<SubscriptionCounters> counters;
   // A subscription has ended from this side: nobody routes to it any more.
   // Called by the consumer.
   std::function<void(const std::shared_ptr<Subscription>&)> ended;
@@ -104,6 +106,10 @@ class Receiver final : public GateWaiter,
   // Something a held event waits for has changed.
   void Poke() override;
   SubscriptionStatus StatusOf(Subscription* subscription);
+  // What waits.
+  size_t queued_bytes() const {
+    return queued_bytes_.load(std::memory_order_relaxed);
+  }
 
   // ---- The consumer.
 

@@ -129,6 +129,7 @@ void Receiver::Flush() {
     }
     wake = WakeLocked();
   }
+  parts_.counters->events.AddAlone(staged_.size());
   staged_.clear();
   parts_.interceptions->GoOn(unanswerable, parts_.clock->Now());
   Call(wake);
@@ -190,6 +191,9 @@ void Receiver::ParkLocked(QueueEntry entry,
                        parked.replaced_acks.end());
   const size_t after = progress.parked.bytes();
   progress.dropped += parked.replaced;
+  if (parked.replaced > 0) {
+    parts_.counters->coalesced.Add(static_cast<uint64_t>(parked.replaced));
+  }
   progress.queued_events.fetch_add(
       static_cast<int64_t>(progress.parked.size()) -
           static_cast<int64_t>(count),
@@ -212,6 +216,7 @@ void Receiver::ParkLocked(QueueEntry entry,
   parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
                  parking_.end());
   progress.mode = Mode::kEnded;
+  parts_.counters->overflows_to_end.Add();
   PushLocked(QueueEntry{
       .kind = QueueEntry::Kind::kEnd,
       .subscription = subscription,
@@ -231,6 +236,7 @@ void Receiver::OverflowLocked(QueueEntry entry,
   switch (subscription->spec().overflow) {
     case Overflow::kHistory:
       NoteAck(entry, unanswerable);
+      parts_.counters->overflows_to_history.Add();
       SetReplayingLocked(subscription, entry.revision - 1);
       progress.missed_through = entry.revision;
       return;
@@ -239,6 +245,7 @@ void Receiver::OverflowLocked(QueueEntry entry,
       return;
     case Overflow::kEnd:
       NoteAck(entry, unanswerable);
+      parts_.counters->overflows_to_end.Add();
       progress.mode = Mode::kEnded;
       PushLocked(QueueEntry{
           .kind = QueueEntry::Kind::kEnd,

@@ -252,6 +252,7 @@ void Receiver::StartOver(Subscription* subscription, Revision after) {
   progress.initial->gap = EventGap{after, revision, 0};
   progress.drop_through = revision;
   initial_.push_back(subscription);
+  parts_.counters->resets.Add();
   MutexLock lock(&mutex_);
   progress.announces_synced = false;
   if (progress.mode == Mode::kReplaying) {

@@ -90,6 +90,7 @@ std::shared_ptr<Receiver> SubscriptionHub::NewReceiver(
   parts.interceptions = core_->interceptions;
   parts.routed = core_->router.routed();
   parts.clock = core_->clock;
+  parts.counters = core_->counters;
   parts.ended = [core = std::weak_ptr<Core>(core_)](
                     const std::shared_ptr<Subscription>& subscription) {
     if (auto alive = core.lock()) alive->Forget(subscription->id());
@@ -245,6 +246,24 @@ std::vector<SubscriptionStatus> SubscriptionHub::List(
     statuses.push_back(entry.receiver->StatusOf(entry.subscription.get()));
   }
   return statuses;
+}
+
+SubscriptionHub::QueuedBytes SubscriptionHub::queued_bytes() const {
+  std::vector<std::shared_ptr<Receiver>> receivers;
+  {
+    MutexLock lock(&core_->mutex);
+    receivers.reserve(core_->receivers.size());
+    for (const auto& [raw, receiver] : core_->receivers) {
+      if (auto alive = receiver.lock()) receivers.push_back(std::move(alive));
+    }
+  }
+  QueuedBytes queued;
+  for (const std::shared_ptr<Receiver>& receiver : receivers) {
+    const size_t bytes = receiver->queued_bytes();
+    queued.total += bytes;
+    queued.largest = std::max(queued.largest, bytes);
+  }
+  return queued;
 }
 
 size_t SubscriptionHub::count() const {

@@ -21,6 +21,7 @@
 #include "engine/subscription/interceptions.h"
 #include "engine/subscription/receiver.h"
 #include "engine/subscription/subscription.h"
+#include "engine/subscription/subscription_counters.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
@@ -75,6 +76,14 @@ class SubscriptionHub {
   std::vector<SubscriptionStatus> List(const std::string& session_id,
                                        int64_t after_id, size_t limit) const;
   size_t count() const;
+  const SubscriptionCounters& counters() const { return *core_->counters; }
+  // What waits for subscribers and sessions: for all together, and for the one
+  // that most waits for.
+  struct QueuedBytes {
+    size_t total = 0;
+    size_t largest = 0;
+  };
+  QueuedBytes queued_bytes() const;
 
  private:
   struct Entry {
@@ -92,6 +101,8 @@ class SubscriptionHub {
     std::shared_ptr<Sequencer> sequencer;
     std::shared_ptr<Interceptions> interceptions;
     const Clock* clock = nullptr;
+    const std::shared_ptr<SubscriptionCounters> counters =
+        std::make_shared<SubscriptionCounters>();
 
     mutable Mutex mutex;
     int64_t last_id ABSL_GUARDED_BY(mutex) = 0;

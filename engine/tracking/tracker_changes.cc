@@ -144,6 +144,7 @@ void TrackerTable::Mark(Tracker* tracker, const Cause& cause, Asks* asks) {
                    ": it is stopped; let no tracker write what makes it run "
                    "again"),
       {{"tracker_id", tracker->id}, {"path", cause.path->ToText()}});
+  loops_.Add();
   const std::string session_id = tracker->session_id;
   const std::string tracker_id = tracker->id;
   Erase(session_id, tracker_id);
@@ -166,6 +167,7 @@ void TrackerTable::RequestRun(Tracker* tracker, int chain, Asks* asks) {
   tracker->due =
       std::make_shared<SessionRequest>(TrackerRerun{tracker->id});
   tracker->due_chain = chain;
+  runs_asked_for_.Add();
   asks->push_back({tracker->session_id, tracker->due});
 }
 

@@ -85,6 +85,7 @@ absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
   runs_[run_id] = tracker.get();
   open_runs_[run_id] = tracker.get();
   ++active_;
+  runs_begun_.Add();
   return BegunRun{std::move(run_id), std::move(tracker_id)};
 }
 
@@ -250,6 +251,11 @@ void TrackerTable::Send(Asks asks) {
 size_t TrackerTable::count() const {
   MutexLock lock(&mutex_);
   return count_;
+}
+
+size_t TrackerTable::open_runs() const {
+  MutexLock lock(&mutex_);
+  return open_runs_.size();
 }
 
 }  // namespace restate

@@ -23,6 +23,7 @@
 #include "engine/commit/effect.h"
 #include "engine/commit/last_changes.h"
 #include "engine/commit/sequencer.h"
+#include "engine/measure/counter.h"
 #include "engine/path/path.h"
 #include "engine/subscription/session_request.h"
 #include "engine/sync/mutex.h"
@@ -124,6 +125,13 @@ class TrackerTable final : public CommitListener {
   void OnPublished(absl::Span<const SequencedCommit> commits) override;
 
   size_t count() const;
+  // Runs that are open now.
+  size_t open_runs() const;
+  // Runs that have begun, that were asked for because something changed, and
+  // trackers ended because they ran in circles.
+  const Counter& runs() const { return runs_begun_; }
+  const Counter& runs_asked_for() const { return runs_asked_for_; }
+  const Counter& loops() const { return loops_; }
 
  private:
   using TrackersOfSession =
@@ -179,6 +187,9 @@ class TrackerTable final : public CommitListener {
   const Clock* const clock_;
   const AskCallback ask_;
   Sequencer* sequencer_ = nullptr;
+  Counter runs_begun_;
+  Counter runs_asked_for_;
+  Counter loops_;
 
   // Open runs and entries of the index: without any, commits are not looked at.
   std::atomic<size_t> active_ = 0;

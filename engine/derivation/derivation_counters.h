@@ -1,0 +1,70 @@
+#ifndef RESTATE_ENGINE_DERIVATION_DERIVATION_COUNTERS_H_
+#define RESTATE_ENGINE_DERIVATION_DERIVATION_COUNTERS_H_
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "engine/derivation/definition.h"
+#include "engine/error/error.h"
+#include "engine/measure/counter.h"
+
+namespace restate {
+
+// How often destinations were computed since the start, also in commits that
+// were refused in the end. Only the sequencer's thread counts; anybody may
+// read.
+struct DerivationCounters {
+  enum Kind { kLua, kAggregate, kHosted, kKinds };
+  // Why one failed: the function raised an error; used up its instructions or
+  // its memory; or anything else, such as a result that the destination cannot
+  // hold.
+  enum Failure { kError, kBudget, kMemory, kOther, kFailures };
+
+  struct OfKind {
+    // With a result or without.
+    Counter computed;
+    std::array<Counter, kFailures> failed;
+  };
+  std::array<OfKind, kKinds> kinds;
+  // Commits refused because of what a derivation did: it failed and is to
+  // refuse then, or all together took too long.
+  Counter refused_by_failure;
+  Counter refused_by_budget;
+
+  static Kind KindOf(const Definition& definition) {
+    if (definition.hosted()) return kHosted;
+    return std::holds_alternative<AggregateTransform>(definition.transform)
+               ? kAggregate
+               : kLua;
+  }
+  static Failure FailureOf(const absl::Status& status) {
+    const std::string reason = ErrorReason(status);
+    if (reason == ReasonName(Reason::kLuaError)) return kError;
+    if (reason == ReasonName(Reason::kLuaBudget)) return kBudget;
+    if (reason == ReasonName(Reason::kLuaMemory)) return kMemory;
+    return kOther;
+  }
+
+  void CountComputed(const Definition& definition, const absl::Status& status) {
+    OfKind& kind = kinds[KindOf(definition)];
+    kind.computed.AddAlone();
+    if (!status.ok()) kind.failed[FailureOf(status)].AddAlone();
+  }
+  // How the derivations of a commit ended.
+  void CountCommit(const absl::Status& status) {
+    if (status.ok()) return;
+    const std::string reason = ErrorReason(status);
+    if (reason == ReasonName(Reason::kDerivationFailed)) {
+      refused_by_failure.AddAlone();
+    } else if (reason == ReasonName(Reason::kDerivationBudget)) {
+      refused_by_budget.AddAlone();
+    }
+  }
+};
+
+}  // namespace restate
+
+#endif  // RESTATE_ENGINE_DERIVATION_DERIVATION_COUNTERS_H_
