@@ -43,8 +43,12 @@ int main(int argc, char** argv) {
   absl::StatusOr<std::unique_ptr<restate::Server>> server =
       restate::Server::Start(*config, &clock);
   if (!server.ok()) return Fail(server.status(), kFailed);
-  // The first line, for those who started this with port 0.
-  std::printf("listening grpc=%s\n", (*server)->address().c_str());
+  // The first lines, for those who started this with port 0; together, so that
+  // who reads the first alone may go then.
+  std::string lines = "listening grpc=" + (*server)->address() + "\n";
+  const std::string http = (*server)->http_address();
+  if (!http.empty()) lines += "listening http=" + http + "\n";
+  std::fputs(lines.c_str(), stdout);
   std::fflush(stdout);
   spdlog::info("restated {} listens on {}; {}", restate::kVersion,
                (*server)->address(),

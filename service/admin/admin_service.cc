@@ -38,6 +38,13 @@ void EncodeHistory(const Controller::Status& status, v1::HistoryStatus* proto) {
   proto->set_bytes(static_cast<int64_t>(status.history_bytes));
 }
 
+void EncodeDerivations(const DerivationCounts& counts,
+                       v1::DerivationsStatus* proto) {
+  proto->set_ok(static_cast<int64_t>(counts.ok));
+  proto->set_error(static_cast<int64_t>(counts.error));
+  proto->set_stale(static_cast<int64_t>(counts.stale));
+}
+
 void EncodeRequestIds(const AnsweredRequests::Status& status,
                       v1::RequestIdsStatus* proto) {
   proto->set_count(static_cast<int64_t>(status.count));
@@ -68,6 +75,7 @@ void EncodeLosses(const std::string& record, v1::AcceptedLoss* proto) {
 grpc::ServerUnaryReactor* AdminService::GetStatus(
     grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
     v1::GetStatusResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kGetStatus, context);
   Controller& controller = *parts_.controller;
   const Controller::Status status = controller.GetStatus();
   const absl::Status health = controller.Health();
@@ -86,6 +94,8 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
   response->set_subscriptions(static_cast<int64_t>(status.subscriptions));
   response->set_unacknowledged(static_cast<int64_t>(status.unacknowledged));
   EncodeRequestIds(status.requests, response->mutable_request_ids());
+  EncodeDerivations(status.derivations, response->mutable_derivations());
+  response->set_trackers(static_cast<int64_t>(status.trackers));
   for (const auto& [key, record] :
        controller.RecordsWithPrefix(kLossesRecord)) {
     EncodeLosses(record, response->mutable_accepted_loss());
@@ -97,15 +107,14 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(
     problem.set_state(mount.state());
     *problem.mutable_problems() = mount.problems();
   }
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+  call.Finish(absl::OkStatus());
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* AdminService::Compact(
     grpc::CallbackServerContext* context, const v1::CompactRequest* request,
     v1::CompactResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kCompact, context);
   absl::Status status = parts_.controller->CheckEpoch(request->epoch());
   if (status.ok() && request->through_revision() <= 0) {
     status = MakeError(
@@ -114,19 +123,19 @@ grpc::ServerUnaryReactor* AdminService::Compact(
                      "; it must be positive"));
   }
   if (!status.ok()) {
-    reactor->Finish(ToGrpcStatus(status));
-    return reactor;
+    call.Finish(status);
+    return call.reactor();
   }
-  parts_.worker->Post([this, reactor, request, response] {
+  parts_.worker->Post([this, call, request, response] {
     const absl::Status compacted =
         parts_.controller->Compact(request->through_revision());
     if (compacted.ok()) {
       EncodeHistory(parts_.controller->GetStatus(),
                     response->mutable_history());
     }
-    reactor->Finish(ToGrpcStatus(compacted));
+    call.Finish(compacted);
   });
-  return reactor;
+  return call.reactor();
 }
 
 namespace {
@@ -149,6 +158,7 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
+       .counted = CountedCall(parts_.calls, Rpc::kBackup),
        .write_deadline = kBackupPatience,
        .overdue = MakeError(Reason::kSnapshotExpired,
                             "reading one message took longer than 60 s, and "
@@ -178,12 +188,14 @@ grpc::ServerReadReactor<v1::RestoreRequest>* AdminService::Restore(
           const std::map<std::string, std::string>& records) {
         return RestoreMounts(mounts, records);
       };
-  return RestoreStream::Open({.controller = parts_.controller,
-                              .open_streams = parts_.open_streams,
-                              .worker = parts_.restorer,
-                              .state = &restore_,
-                              .options = std::move(options)},
-                             response);
+  return RestoreStream::Open(
+      {.controller = parts_.controller,
+       .open_streams = parts_.open_streams,
+       .counted = CountedCall(parts_.calls, Rpc::kRestore),
+       .worker = parts_.restorer,
+       .state = &restore_,
+       .options = std::move(options)},
+      response);
 }
 
 }  // namespace restate

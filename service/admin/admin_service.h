@@ -7,6 +7,8 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/admin_service.grpc.pb.h"
 #include "service/admin/restore_stream.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/unary_call.h"
 #include "service/mounts/mount_operations.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
@@ -18,6 +20,7 @@ struct AdminServiceParts {
   Controller* controller = nullptr;
   const Clock* clock = nullptr;
   OpenStreams* open_streams = nullptr;
+  CallCounters* calls = nullptr;
   // What waits for the batch that is being committed is done here.
   WorkThread* worker = nullptr;
   // What waits for many of them: a restore.

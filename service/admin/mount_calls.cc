@@ -12,23 +12,16 @@
 namespace restate {
 namespace {
 
-grpc::ServerUnaryReactor* Refuse(grpc::ServerUnaryReactor* reactor,
-                                 const absl::Status& status) {
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 // Answers with the revision of what was done.
 template <typename Response>
-MountOperations::Done Answer(Controller* controller,
-                             grpc::ServerUnaryReactor* reactor,
+MountOperations::Done Answer(Controller* controller, const UnaryCall& call,
                              Response* response) {
   return [=](absl::StatusOr<Revision> revision) {
     if (revision.ok()) {
       response->set_revision(*revision);
       response->set_epoch(controller->epoch());
     }
-    reactor->Finish(ToGrpcStatus(revision.status()));
+    call.Finish(revision.status());
   };
 }
 
@@ -37,22 +30,21 @@ MountOperations::Done Answer(Controller* controller,
 grpc::ServerUnaryReactor* AdminService::ListMounts(
     grpc::CallbackServerContext* context, const v1::ListMountsRequest* request,
     v1::ListMountsResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kListMounts, context);
   for (v1::MountInfo& mount : parts_.mounts->List()) {
     *response->add_mounts() = std::move(mount);
   }
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+  call.Finish(absl::OkStatus());
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* AdminService::Mount(
     grpc::CallbackServerContext* context, const v1::MountRequest* request,
     v1::MountResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kMount, context);
   absl::StatusOr<MountConfig> mount = DecodeMountSpec(request->mount());
-  if (!mount.ok()) return Refuse(reactor, mount.status());
-  MountOperations::Done answer =
-      Answer(parts_.controller, reactor, response);
+  if (!mount.ok()) return call.Finished(mount.status());
+  MountOperations::Done answer = Answer(parts_.controller, call, response);
   parts_.mounts->Mount(
       *mount, [mounts = parts_.mounts, at = mount->at, response,
                answer = std::move(answer)](
@@ -64,27 +56,27 @@ grpc::ServerUnaryReactor* AdminService::Mount(
         }
         answer(std::move(revision));
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* AdminService::Unmount(
     grpc::CallbackServerContext* context, const v1::UnmountRequest* request,
     v1::UnmountResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kUnmount, context);
   absl::StatusOr<Path> at = DecodePath(request->path());
-  if (!at.ok()) return Refuse(reactor, at.status());
-  parts_.mounts->Unmount(*at, Answer(parts_.controller, reactor, response));
-  return reactor;
+  if (!at.ok()) return call.Finished(at.status());
+  parts_.mounts->Unmount(*at, Answer(parts_.controller, call, response));
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* AdminService::Flush(
     grpc::CallbackServerContext* context, const v1::FlushRequest* request,
     v1::FlushResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kFlush, context);
   absl::StatusOr<Path> path = DecodePath(request->path());
-  if (!path.ok()) return Refuse(reactor, path.status());
-  parts_.mounts->Flush(*path, Answer(parts_.controller, reactor, response));
-  return reactor;
+  if (!path.ok()) return call.Finished(path.status());
+  parts_.mounts->Flush(*path, Answer(parts_.controller, call, response));
+  return call.reactor();
 }
 
 }  // namespace restate

@@ -91,6 +91,7 @@ void RestoreStream::End(const absl::Status& status) {
     restorer_.reset();
     parts_.state->under_way = false;
   }
+  parts_.counted.End(static_cast<int>(status.code()));
   Finish(ToGrpcStatus(status));
 }
 

@@ -10,6 +10,7 @@
 #include "engine/backup/restorer.h"
 #include "engine/controller/controller.h"
 #include "restate/v1/backup.pb.h"
+#include "service/metrics/call_counters.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
 
@@ -27,6 +28,7 @@ struct RestoreState {
 struct RestoreParts {
   Controller* controller = nullptr;
   OpenStreams* open_streams = nullptr;
+  CountedCall counted;
   // Commits are waited for here.
   WorkThread* worker = nullptr;
   RestoreState* state = nullptr;

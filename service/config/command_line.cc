@@ -35,6 +35,11 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
                  "0.0.0.0:7420)")
       ->type_name("HOST:PORT")
       ->check(Checked(CheckListenAddress));
+  app.add_option("--http-listen", given.http_listen,
+                 "address to serve metrics on, at /metrics; port 0 picks a "
+                 "free one, \"off\" serves none (default 0.0.0.0:7421)")
+      ->type_name("HOST:PORT")
+      ->check(Checked(CheckHttpListenAddress));
   app.add_option("--config", given.config_file,
                  "YAML configuration; flags win over it")
       ->type_name("FILE");
@@ -70,6 +75,9 @@ absl::StatusOr<Config> LoadConfig(const CommandLine& command_line) {
     config.data_dir = *command_line.data_dir;
   }
   if (command_line.listen.has_value()) config.listen = *command_line.listen;
+  if (command_line.http_listen.has_value()) {
+    config.http_listen = *command_line.http_listen;
+  }
   if (command_line.log_level.has_value()) {
     config.log_level = *command_line.log_level;
   }

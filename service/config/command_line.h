@@ -20,6 +20,7 @@ struct CommandLine {
   std::optional<std::string> config_file;
   std::optional<std::string> data_dir;
   std::optional<std::string> listen;
+  std::optional<std::string> http_listen;
   std::optional<std::string> log_level;
   bool accept_data_loss = false;
 };

@@ -44,6 +44,17 @@ absl::Status CheckListenAddress(std::string_view listen) {
   return absl::OkStatus();
 }
 
+absl::Status CheckHttpListenAddress(std::string_view listen) {
+  if (listen == kNoHttp) return absl::OkStatus();
+  if (CheckListenAddress(listen).ok() && !listen.starts_with('[')) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", AbslView(listen), "\" is neither HOST:PORT of IPv4, such as ",
+      "127.0.0.1:7421 (port 0 picks a free one), nor \"", kNoHttp,
+      "\", which serves no metrics"));
+}
+
 absl::Status CheckLogLevel(std::string_view level) {
   if (std::find(kLogLevels.begin(), kLogLevels.end(), level) !=
       kLogLevels.end()) {
@@ -114,6 +125,15 @@ absl::StatusOr<Config> Complete(Config config) {
   if (config.limits.history_bytes == 0) {
     config.limits.history_bytes =
         size_t{config.data_dir.empty() ? 64u : 4096u} << 20;
+  }
+  config.limits.derivations.result = limits.write;
+  if (config.limits.derivations.commit_instructions <
+      config.limits.derivations.call.instructions) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("limits: derivation_instructions, ",
+                     config.limits.derivations.call.instructions,
+                     ", may be at most derivation_commit_instructions, ",
+                     config.limits.derivations.commit_instructions));
   }
   limits.max_read_bytes =
       limits.max_message_bytes - limits.max_message_bytes / 16;

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/derivation/derivation_limits.h"
 #include "service/adapters/limits.h"
 #include "service/config/mount_config.h"
 
@@ -42,13 +43,21 @@ struct LimitsConfig {
   absl::Duration session_grace = absl::Seconds(60);
   // How long an intercepting subscriber may take for its answer.
   absl::Duration acknowledge_timeout = absl::Seconds(5);
+  // What derivations may use; what a destination may hold follows from
+  // `request` (see Complete).
+  DerivationLimits derivations;
 };
+
+// What `http_listen` says to serve no metrics.
+inline constexpr char kNoHttp[] = "off";
 
 // Everything `restated` can be told. Comes from the command line and the
 // configuration file; docs/operations.md describes each setting.
 struct Config {
   // HOST:PORT; port 0 picks a free one.
   std::string listen = "0.0.0.0:7420";
+  // HOST:PORT of the metrics; port 0 picks a free one. kNoHttp: there are none.
+  std::string http_listen = "0.0.0.0:7421";
   // Where durable state lives. Empty: everything is in memory.
   std::string data_dir;
   // Whether to go on with what can be read of a store that is damaged.
@@ -65,6 +74,8 @@ struct Config {
 // OK if `listen` is HOST:PORT with a port from 0 to 65535: "127.0.0.1:7420",
 // "localhost:0", "[::1]:7420". INVALID_ARGUMENT telling what is wrong.
 absl::Status CheckListenAddress(std::string_view listen);
+// OK if `listen` is that, but not of IPv6, or kNoHttp.
+absl::Status CheckHttpListenAddress(std::string_view listen);
 // OK if `level` is a log level. INVALID_ARGUMENT naming those there are.
 absl::Status CheckLogLevel(std::string_view level);
 

@@ -32,13 +32,15 @@ class Reader {
   absl::Status Read(const YAML::Node& root) {
     // An empty file, or one of comments.
     if (root.IsNull()) return absl::OkStatus();
-    return ReadMap(root, "the file",
-                   {{"listen", Text(&config_->listen, CheckListenAddress)},
-                    {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
-                    {"log_level", Text(&config_->log_level, CheckLogLevel)},
-                    {"mounts", [this](auto& node) { return Mounts(node); }},
-                    {"exports", [this](auto& node) { return Exports(node); }},
-                    {"limits", [this](auto& node) { return Limits(node); }}});
+    return ReadMap(
+        root, "the file",
+        {{"listen", Text(&config_->listen, CheckListenAddress)},
+         {"http_listen", Text(&config_->http_listen, CheckHttpListenAddress)},
+         {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
+         {"log_level", Text(&config_->log_level, CheckLogLevel)},
+         {"mounts", [this](auto& node) { return Mounts(node); }},
+         {"exports", [this](auto& node) { return Exports(node); }},
+         {"limits", [this](auto& node) { return Limits(node); }}});
   }
 
  private:
@@ -101,7 +103,9 @@ class Reader {
     };
   }
 
-  static ReadValue Number(size_t* to, size_t least, size_t most) {
+  // REQUIRES: `most` fits into what `to` points to.
+  template <typename Integer>
+  static ReadValue Number(Integer* to, size_t least, size_t most) {
     return [to, least, most](const YAML::Node& node) -> absl::Status {
       size_t number = 0;
       if (!node.IsScalar() || !absl::SimpleAtoi(node.Scalar(), &number) ||
@@ -110,7 +114,7 @@ class Reader {
             node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
             "must be a whole number from ", least, " to ", most));
       }
-      *to = number;
+      *to = static_cast<Integer>(number);
       return absl::OkStatus();
     };
   }
@@ -280,14 +284,15 @@ class Reader {
   absl::Status Limits(const YAML::Node& node) {
     LimitsConfig& limits = config_->limits;
     RequestLimits& request = limits.request;
+    DerivationLimits& derivations = limits.derivations;
     constexpr size_t kKilo = size_t{1} << 10;
     constexpr size_t kMega = size_t{1} << 20;
     constexpr size_t kGiga = size_t{1} << 30;
     constexpr size_t kMany = 100'000'000;
+    constexpr size_t kBillion = 1'000'000'000;
     return ReadMap(
         node, "limits",
-        {{"leaf_bytes",
-          Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
+        {{"leaf_bytes", Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
          // At least an event with its paths; gRPC counts in int.
          {"message_bytes",
           Number(&request.max_message_bytes, 64 * kKilo, kGiga)},
@@ -296,8 +301,7 @@ class Reader {
          {"paths", Number(&request.max_batch_paths, 1, kMany)},
          {"patterns", Number(&request.max_patterns, 1, kMany)},
          {"queue_bytes", Number(&limits.queue_bytes, 64 * kKilo, 64 * kGiga)},
-         {"commit_queue_length",
-          Number(&limits.commit_queue_length, 1, kMany)},
+         {"commit_queue_length", Number(&limits.commit_queue_length, 1, kMany)},
          {"commit_queue_bytes",
           Number(&limits.commit_queue_bytes, 64 * kKilo, 64 * kGiga)},
          {"last_changes_bytes",
@@ -313,7 +317,19 @@ class Reader {
          {"session_subscriptions",
           Number(&limits.session_subscriptions, 1, kMany)},
          {"session_grace", Time(&limits.session_grace)},
-         {"acknowledge_timeout", Time(&limits.acknowledge_timeout)}});
+         {"acknowledge_timeout", Time(&limits.acknowledge_timeout)},
+         {"derivation_instructions",
+          Number(&derivations.call.instructions, 1'000, kBillion)},
+         {"derivation_memory_bytes",
+          Number(&derivations.call.memory_bytes, 64 * kKilo, kGiga)},
+         {"derivation_nodes", Number(&derivations.call.nodes, 1, kMany)},
+         {"derivation_cpu_time", Time(&derivations.call.cpu_time,
+                                      absl::Milliseconds(1), absl::Hours(1))},
+         {"derivation_commit_instructions",
+          Number(&derivations.commit_instructions, 1'000, kBillion)},
+         {"derivation_source_bytes",
+          Number(&derivations.max_source_bytes, kKilo, 64 * kGiga)},
+         {"derivation_runs", Number(&derivations.max_runs, 1, 1'000)}});
   }
 
   const std::string name_;

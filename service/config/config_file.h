@@ -11,6 +11,7 @@ namespace restate {
 // Reads YAML into `*config`; what the text does not name stays as it is.
 //
 //   listen: 127.0.0.1:7420
+//   http_listen: 127.0.0.1:7421
 //   data_dir: /var/lib/restate
 //   log_level: info
 //   mounts:

@@ -32,6 +32,7 @@ TEST(ConfigFile, ReadsEverySetting) {
   Config config;
   ASSERT_TRUE(ReadConfigText(R"(
 listen: 127.0.0.1:1234
+http_listen: 127.0.0.1:1235
 data_dir: data
 log_level: debug
 mounts:
@@ -57,10 +58,18 @@ limits:
   session_subscriptions: 10
   session_grace: 11s
   acknowledge_timeout: 1500ms
+  derivation_instructions: 1001
+  derivation_memory_bytes: 65543
+  derivation_nodes: 12
+  derivation_cpu_time: 13ms
+  derivation_commit_instructions: 1002
+  derivation_source_bytes: 1025
+  derivation_runs: 14
 )",
                              "restate.yaml", &config)
                   .ok());
   EXPECT_EQ(config.listen, "127.0.0.1:1234");
+  EXPECT_EQ(config.http_listen, "127.0.0.1:1235");
   EXPECT_EQ(config.data_dir, "data");
   EXPECT_EQ(config.log_level, "debug");
   ASSERT_EQ(config.mounts.size(), 2u);
@@ -86,6 +95,40 @@ limits:
   EXPECT_EQ(config.limits.session_subscriptions, 10u);
   EXPECT_EQ(config.limits.session_grace, absl::Seconds(11));
   EXPECT_EQ(config.limits.acknowledge_timeout, absl::Milliseconds(1500));
+  const DerivationLimits& derivations = config.limits.derivations;
+  EXPECT_EQ(derivations.call.instructions, 1001);
+  EXPECT_EQ(derivations.call.memory_bytes, 65543u);
+  EXPECT_EQ(derivations.call.nodes, 12);
+  EXPECT_EQ(derivations.call.cpu_time, absl::Milliseconds(13));
+  EXPECT_EQ(derivations.commit_instructions, 1002);
+  EXPECT_EQ(derivations.max_source_bytes, 1025u);
+  EXPECT_EQ(derivations.max_runs, 14);
+}
+
+TEST(ConfigFile, TheLimitsOfDerivationsHaveBounds) {
+  EXPECT_EQ(ErrorOf("limits:\n  derivation_instructions: 999\n"),
+            "restate.yaml:2: derivation_instructions: \"999\" must be a whole "
+            "number from 1000 to 1000000000");
+  EXPECT_EQ(ErrorOf("limits:\n  derivation_memory_bytes: 1\n"),
+            "restate.yaml:2: derivation_memory_bytes: \"1\" must be a whole "
+            "number from 65536 to 1073741824");
+  EXPECT_EQ(ErrorOf("limits:\n  derivation_cpu_time: 0s\n"),
+            "restate.yaml:2: derivation_cpu_time: \"0s\" must be a time such "
+            "as 90s, 30m or 24h, from 1ms to 1h");
+  EXPECT_EQ(ErrorOf("limits:\n  derivation_runs: 0\n"),
+            "restate.yaml:2: derivation_runs: \"0\" must be a whole number "
+            "from 1 to 1000");
+}
+
+TEST(ConfigFile, MetricsCanBeTurnedOff) {
+  Config config;
+  EXPECT_EQ(config.http_listen, "0.0.0.0:7421");
+  ASSERT_TRUE(ReadConfigText("http_listen: off\n", "c", &config).ok());
+  EXPECT_EQ(config.http_listen, kNoHttp);
+  EXPECT_EQ(ErrorOf("http_listen: none\n"),
+            "restate.yaml:1: http_listen: \"none\" is neither HOST:PORT of "
+            "IPv4, such as 127.0.0.1:7421 (port 0 picks a free one), nor "
+            "\"off\", which serves no metrics");
 }
 
 TEST(ConfigFile, AnEmptyOneChangesNothing) {
@@ -96,11 +139,15 @@ TEST(ConfigFile, AnEmptyOneChangesNothing) {
 TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("listen: localhost:0\nlimit: 1\n"),
             "restate.yaml:2: unknown key \"limit\" in the file; allowed: "
-            "data_dir, exports, limits, listen, log_level, mounts");
+            "data_dir, exports, http_listen, limits, listen, log_level, "
+            "mounts");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
             "acknowledge_timeout, block_cache_bytes, commit_queue_bytes, "
-            "commit_queue_length, history_age, history_bytes, "
+            "commit_queue_length, derivation_commit_instructions, "
+            "derivation_cpu_time, derivation_instructions, "
+            "derivation_memory_bytes, derivation_nodes, derivation_runs, "
+            "derivation_source_bytes, history_age, history_bytes, "
             "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
             "paths, patterns, queue_bytes, request_ids_bytes, session_grace, "
             "session_subscriptions, sessions");
@@ -115,7 +162,7 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
 TEST(ConfigFile, RefusesBadValues) {
   EXPECT_EQ(ErrorOf("- 1\n"),
             "restate.yaml:1: the file must be a map; its keys are data_dir, "
-            "exports, limits, listen, log_level, mounts");
+            "exports, http_listen, limits, listen, log_level, mounts");
   EXPECT_EQ(ErrorOf("listen: here\n"),
             "restate.yaml:1: listen: \"here\" is not HOST:PORT, such as "
             "127.0.0.1:7420 or [::1]:7420");
@@ -290,6 +337,27 @@ TEST(ListenAddress, HostAndPort) {
   EXPECT_FALSE(CheckListenAddress("localhost: 1").ok());
 }
 
+TEST(CheckHttpListenAddress, TakesAddressesOfIpv4AndOff) {
+  for (const char* good : {"127.0.0.1:7421", "localhost:0", "off"}) {
+    EXPECT_TRUE(CheckHttpListenAddress(good).ok()) << good;
+  }
+  for (const char* bad : {"", "[::1]:7421", "localhost", "a:65536", "Off"}) {
+    EXPECT_EQ(CheckHttpListenAddress(bad).code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+}
+
+TEST(Complete, WhatADestinationHoldsIsBoundedAsWhatClientsWrite) {
+  Config config;
+  config.limits.request.write.max_leaf_bytes = 1000;
+  config.limits.request.write.max_nodes = 10;
+  const auto complete = Complete(config);
+  ASSERT_TRUE(complete.ok());
+  EXPECT_EQ(complete->limits.derivations.result.max_leaf_bytes, 1000u);
+  EXPECT_EQ(complete->limits.derivations.result.max_nodes, 10u);
+}
+
 TEST(Complete, DefaultMounts) {
   absl::StatusOr<Config> in_memory = Complete({});
   ASSERT_TRUE(in_memory.ok());
@@ -335,16 +403,22 @@ TEST(Complete, RefusesWhatCannotWork) {
   EXPECT_EQ(Complete(config).status().message(),
             "limits: leaf_bytes, 20000, may be at most a quarter of "
             "message_bytes, 65536");
+  config = {};
+  config.limits.derivations.commit_instructions = 999'999;
+  EXPECT_EQ(Complete(config).status().message(),
+            "limits: derivation_instructions, 1000000, may be at most "
+            "derivation_commit_instructions, 999999");
 }
 
 TEST(CommandLine, ReadsFlags) {
   absl::StatusOr<CommandLine> given =
       Parse({"--data-dir", "d", "--listen=localhost:1", "--config", "c",
-             "--log-level", "warn"});
+             "--log-level", "warn", "--http-listen", "off"});
   ASSERT_TRUE(given.ok());
   EXPECT_FALSE(given->print.has_value());
   EXPECT_EQ(given->data_dir, "d");
   EXPECT_EQ(given->listen, "localhost:1");
+  EXPECT_EQ(given->http_listen, "off");
   EXPECT_EQ(given->config_file, "c");
   EXPECT_EQ(given->log_level, "warn");
 }
@@ -377,10 +451,12 @@ TEST(LoadConfig, FlagsWinOverTheFile) {
   CommandLine given;
   given.config_file = file;
   given.listen = "localhost:2";
+  given.http_listen = "localhost:3";
   absl::StatusOr<Config> config = LoadConfig(given);
   std::remove(file.c_str());
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->listen, "localhost:2");
+  EXPECT_EQ(config->http_listen, "localhost:3");
   EXPECT_EQ(config->log_level, "warn");
   EXPECT_EQ(config->data_dir, "from_file");
   EXPECT_EQ(config->mounts.size(), 2u);

@@ -27,13 +27,6 @@ constexpr size_t kMaxPageBytes = size_t{3} << 20;
 // What is kept of the message of a transform that failed.
 constexpr size_t kMaxErrorBytes = 4'096;
 
-grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
-                                    const absl::Status& status) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 // A page token is the key of the path that the last page ended with.
 std::string EncodePageToken(const Path& last) {
   return absl::BytesToHexString(last.key());
@@ -70,20 +63,20 @@ absl::StatusOr<bool> DecodeWait(v1::Wait wait) {
 grpc::ServerUnaryReactor* DerivationService::Derive(
     grpc::CallbackServerContext* context, const v1::DeriveRequest* request,
     v1::DeriveResponse* response) {
+  const UnaryCall call(calls_, Rpc::kDerive, context);
   absl::StatusOr<Definition> definition = DecodeDefinition(*request, limits_);
-  if (!definition.ok()) return FinishNow(context, definition.status());
+  if (!definition.ok()) return call.Finished(definition.status());
   absl::StatusOr<bool> wait = DecodeWait(request->wait());
-  if (!wait.ok()) return FinishNow(context, wait.status());
+  if (!wait.ok()) return call.Finished(wait.status());
   CommitRequest commit;
   commit.derivation =
       DefineDerivation{*std::move(definition), request->overwrite()};
   commit.epoch = request->epoch();
   commit.wait_derived = *wait;
   commit.bytes = request->ByteSizeLong();
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   controller_->Derive(
       std::move(commit), request->hosted().session_id(),
-      [this, reactor, request, response](absl::StatusOr<CommitResult> result) {
+      [this, call, request, response](absl::StatusOr<CommitResult> result) {
         if (result.ok()) {
           const auto state = controller_->Published();
           // Checked when it was decoded.
@@ -97,25 +90,25 @@ grpc::ServerUnaryReactor* DerivationService::Derive(
           response->set_revision(result->revision);
           response->set_epoch(controller_->epoch());
         }
-        reactor->Finish(ToGrpcStatus(result.status()));
+        call.Finish(result.status());
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* DerivationService::RemoveDerivation(
     grpc::CallbackServerContext* context,
     const v1::RemoveDerivationRequest* request,
     v1::RemoveDerivationResponse* response) {
+  const UnaryCall call(calls_, Rpc::kRemoveDerivation, context);
   absl::StatusOr<Path> dest = DecodePath(request->dest());
-  if (!dest.ok()) return FinishNow(context, dest.status());
+  if (!dest.ok()) return call.Finished(dest.status());
   CommitRequest commit;
   commit.derivation = restate::RemoveDerivation{*std::move(dest)};
   commit.epoch = request->epoch();
   commit.bytes = request->ByteSizeLong();
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   controller_->Commit(
       std::move(commit),
-      [this, reactor, request, response](absl::StatusOr<CommitResult> result) {
+      [this, call, request, response](absl::StatusOr<CommitResult> result) {
         absl::Status status = result.status();
         const bool missing =
             ErrorReason(status) == ReasonName(Reason::kDerivationNotFound);
@@ -128,9 +121,9 @@ grpc::ServerUnaryReactor* DerivationService::RemoveDerivation(
           status = absl::OkStatus();
         }
         controller_->hosts().Refresh();
-        reactor->Finish(ToGrpcStatus(status));
+        call.Finish(status);
       });
-  return reactor;
+  return call.reactor();
 }
 
 absl::Status DerivationService::ListPage(
@@ -178,13 +171,15 @@ grpc::ServerUnaryReactor* DerivationService::ListDerivations(
     grpc::CallbackServerContext* context,
     const v1::ListDerivationsRequest* request,
     v1::ListDerivationsResponse* response) {
-  return FinishNow(context, ListPage(*request, response));
+  const UnaryCall call(calls_, Rpc::kListDerivations, context);
+  return call.Finished(ListPage(*request, response));
 }
 
 grpc::ServerUnaryReactor* DerivationService::CompleteTransform(
     grpc::CallbackServerContext* context,
     const v1::CompleteTransformRequest* request,
     v1::CompleteTransformResponse* response) {
+  const UnaryCall call(calls_, Rpc::kCompleteTransform, context);
   absl::StatusOr<Tree> result = Tree();
   switch (request->outcome_case()) {
     case v1::CompleteTransformRequest::kValue: {
@@ -204,52 +199,53 @@ grpc::ServerUnaryReactor* DerivationService::CompleteTransform(
     case v1::CompleteTransformRequest::OUTCOME_NOT_SET:
       break;
   }
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   controller_->hosts().Complete(
       request->call_id(), std::move(result),
-      [this, reactor, response](absl::StatusOr<Revision> revision) {
+      [this, call, response](absl::StatusOr<Revision> revision) {
         if (revision.ok()) {
           response->set_revision(*revision);
           response->set_epoch(controller_->epoch());
         }
-        reactor->Finish(ToGrpcStatus(revision.status()));
+        call.Finish(revision.status());
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* DerivationService::BeginRun(
     grpc::CallbackServerContext* context, const v1::BeginRunRequest* request,
     v1::BeginRunResponse* response) {
+  const UnaryCall call(calls_, Rpc::kBeginRun, context);
   absl::StatusOr<BegunRun> begun =
       controller_->BeginRun(request->session_id(), request->tracker_id());
   if (begun.ok()) {
     response->set_run_id(std::move(begun->run_id));
     response->set_tracker_id(std::move(begun->tracker_id));
   }
-  return FinishNow(context, begun.status());
+  return call.Finished(begun.status());
 }
 
 grpc::ServerUnaryReactor* DerivationService::EndRun(
     grpc::CallbackServerContext* context, const v1::EndRunRequest* request,
     v1::EndRunResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(calls_, Rpc::kEndRun, context);
   controller_->trackers().EndRun(
       request->run_id(),
-      [this, reactor, response](absl::StatusOr<EndedRun> ended) {
+      [this, call, response](absl::StatusOr<EndedRun> ended) {
         if (ended.ok()) {
           response->set_rerun(ended->rerun);
           response->set_revision(ended->revision);
           response->set_epoch(controller_->epoch());
         }
-        reactor->Finish(ToGrpcStatus(ended.status()));
+        call.Finish(ended.status());
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* DerivationService::StopTracker(
     grpc::CallbackServerContext* context,
     const v1::StopTrackerRequest* request,
     v1::StopTrackerResponse* response) {
+  const UnaryCall call(calls_, Rpc::kStopTracker, context);
   absl::Status status = controller_->sessions().Check(request->session_id());
   if (status.ok()) {
     const bool stopped = controller_->trackers().StopTracker(
@@ -263,7 +259,7 @@ grpc::ServerUnaryReactor* DerivationService::StopTracker(
           {{"tracker_id", request->tracker_id()}});
     }
   }
-  return FinishNow(context, status);
+  return call.Finished(status);
 }
 
 }  // namespace restate

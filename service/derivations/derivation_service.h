@@ -9,6 +9,8 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/derivation_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/unary_call.h"
 
 namespace restate {
 
@@ -16,9 +18,10 @@ namespace restate {
 class DerivationService final
     : public v1::DerivationService::CallbackService {
  public:
-  // The controller outlives the server's calls.
-  DerivationService(Controller* controller, RequestLimits limits)
-      : controller_(controller), limits_(std::move(limits)) {}
+  // The controller and the counters outlive the server's calls.
+  DerivationService(Controller* controller, RequestLimits limits,
+                    CallCounters* calls)
+      : controller_(controller), limits_(std::move(limits)), calls_(calls) {}
 
   grpc::ServerUnaryReactor* Derive(grpc::CallbackServerContext* context,
                                    const v1::DeriveRequest* request,
@@ -52,6 +55,7 @@ class DerivationService final
 
   Controller* const controller_;
   const RequestLimits limits_;
+  CallCounters* const calls_;
 };
 
 }  // namespace restate

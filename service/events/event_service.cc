@@ -24,13 +24,6 @@ using BytesPump = StreamPump<grpc::ByteBuffer>;
 
 constexpr int kMaxAcknowledgements = 10'000;
 
-grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
-                                    const absl::Status& status) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 }  // namespace
 
 EventService::EventService(EventServiceParts parts)
@@ -45,8 +38,10 @@ ParcelSourceOptions EventService::SourceOptions() const {
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
-  const std::shared_ptr<BytesPump> pump = BytesPump::Open(
-      {.open_streams = parts_.open_streams, .worker = parts_.pumps->Next()});
+  const std::shared_ptr<BytesPump> pump =
+      BytesPump::Open({.open_streams = parts_.open_streams,
+                       .worker = parts_.pumps->Next(),
+                       .counted = CountedCall(parts_.calls, Rpc::kSubscribe)});
   const absl::StatusOr<v1::SubscribeRequest> proto =
       ParseBytes<v1::SubscribeRequest>(*request);
   absl::StatusOr<SubscriptionSpec> spec =
@@ -69,7 +64,9 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
 grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::OpenSession(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   const std::shared_ptr<BytesPump> pump = BytesPump::Open(
-      {.open_streams = parts_.open_streams, .worker = parts_.pumps->Next()});
+      {.open_streams = parts_.open_streams,
+       .worker = parts_.pumps->Next(),
+       .counted = CountedCall(parts_.calls, Rpc::kOpenSession)});
   absl::StatusOr<v1::OpenSessionRequest> proto =
       ParseBytes<v1::OpenSessionRequest>(*request);
   if (!proto.ok()) {
@@ -91,21 +88,20 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::OpenSession(
 }
 
 grpc::ServerUnaryReactor* EventService::Blocking(
-    grpc::CallbackServerContext* context, std::function<absl::Status()> work) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  // Request and response, which `work` refers to, live until the reactor is
+    const UnaryCall& call, std::function<absl::Status()> work) {
+  // Request and response, which `work` refers to, live until the call is
   // finished.
-  parts_.subscriber->Post([reactor, work = std::move(work)] {
-    reactor->Finish(ToGrpcStatus(work()));
-  });
-  return reactor;
+  parts_.subscriber->Post(
+      [call, work = std::move(work)] { call.Finish(work()); });
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* EventService::CloseSession(
     grpc::CallbackServerContext* context,
     const v1::CloseSessionRequest* request,
     v1::CloseSessionResponse* response) {
-  return Blocking(context, [this, request] {
+  const UnaryCall call(parts_.calls, Rpc::kCloseSession, context);
+  return Blocking(call, [this, request] {
     return parts_.controller->sessions().Close(request->session_id());
   });
 }
@@ -114,18 +110,20 @@ grpc::ServerUnaryReactor* EventService::RegisterCallback(
     grpc::CallbackServerContext* context,
     const v1::RegisterCallbackRequest* request,
     v1::RegisterCallbackResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kRegisterCallback, context);
   absl::StatusOr<std::string> callback_id =
       parts_.controller->sessions().RegisterCallback(
           request->session_id(), request->callback_id(), request->replace());
   if (callback_id.ok()) response->set_callback_id(*std::move(callback_id));
-  return FinishNow(context, callback_id.status());
+  return call.Finished(callback_id.status());
 }
 
 grpc::ServerUnaryReactor* EventService::UnregisterCallback(
     grpc::CallbackServerContext* context,
     const v1::UnregisterCallbackRequest* request,
     v1::UnregisterCallbackResponse* response) {
-  return Blocking(context, [this, request, response] {
+  const UnaryCall call(parts_.calls, Rpc::kUnregisterCallback, context);
+  return Blocking(call, [this, request, response] {
     const absl::StatusOr<bool> unregistered =
         parts_.controller->sessions().UnregisterCallback(
             request->session_id(), request->callback_id(),
@@ -139,11 +137,12 @@ grpc::ServerUnaryReactor* EventService::SubscribeById(
     grpc::CallbackServerContext* context,
     const v1::SubscribeByIdRequest* request,
     v1::SubscribeByIdResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kSubscribeById, context);
   absl::StatusOr<SubscriptionSpec> spec =
       DecodeSubscribe(request->subscription(), parts_.limits);
-  if (!spec.ok()) return FinishNow(context, spec.status());
-  return Blocking(context, [this, request, response,
-                            spec = *std::move(spec)]() mutable {
+  if (!spec.ok()) return call.Finished(spec.status());
+  return Blocking(call, [this, request, response,
+                         spec = *std::move(spec)]() mutable {
     const absl::StatusOr<SubscribedCallback> subscribed =
         parts_.controller->sessions().SubscribeById(
             request->session_id(), request->callback_id(), std::move(spec),
@@ -160,11 +159,12 @@ grpc::ServerUnaryReactor* EventService::UnsubscribeById(
     grpc::CallbackServerContext* context,
     const v1::UnsubscribeByIdRequest* request,
     v1::UnsubscribeByIdResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kUnsubscribeById, context);
   absl::StatusOr<std::vector<PathPattern>> patterns =
       DecodePatterns(request->patterns(), parts_.limits);
-  if (!patterns.ok()) return FinishNow(context, patterns.status());
-  return Blocking(context, [this, request, response,
-                            patterns = *std::move(patterns)] {
+  if (!patterns.ok()) return call.Finished(patterns.status());
+  return Blocking(call, [this, request, response,
+                         patterns = *std::move(patterns)] {
     const absl::StatusOr<int64_t> ended =
         parts_.controller->sessions().UnsubscribeById(
             request->session_id(), request->callback_id(), patterns,
@@ -178,8 +178,9 @@ grpc::ServerUnaryReactor* EventService::ListSubscriptions(
     grpc::CallbackServerContext* context,
     const v1::ListSubscriptionsRequest* request,
     v1::ListSubscriptionsResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kListSubscriptions, context);
   const absl::StatusOr<SubscriptionPage> page = DecodePage(*request);
-  if (!page.ok()) return FinishNow(context, page.status());
+  if (!page.ok()) return call.Finished(page.status());
   // One more tells whether there are more.
   std::vector<SubscriptionStatus> statuses =
       parts_.controller->ListSubscriptions(request->session_id(),
@@ -193,21 +194,20 @@ grpc::ServerUnaryReactor* EventService::ListSubscriptions(
   }
   response->set_revision(parts_.controller->Published()->revision());
   response->set_epoch(parts_.controller->epoch());
-  return FinishNow(context, absl::OkStatus());
+  return call.Finished(absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* EventService::Acknowledge(
     grpc::CallbackServerContext* context, const v1::AcknowledgeRequest* request,
     v1::AcknowledgeResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kAcknowledge, context);
   if (request->acknowledgements_size() > kMaxAcknowledgements) {
-    return FinishNow(
-        context,
-        MakeError(Reason::kInvalidRequest,
-                  absl::StrCat("the request has ",
-                               request->acknowledgements_size(),
-                               " acknowledgements; at most ",
-                               kMaxAcknowledgements, " are allowed: split it"),
-                  {{"limit", absl::StrCat(kMaxAcknowledgements)}}));
+    return call.Finished(MakeError(
+        Reason::kInvalidRequest,
+        absl::StrCat("the request has ", request->acknowledgements_size(),
+                     " acknowledgements; at most ", kMaxAcknowledgements,
+                     " are allowed: split it"),
+        {{"limit", absl::StrCat(kMaxAcknowledgements)}}));
   }
   std::vector<Controller::Acknowledgement> answers;
   answers.reserve(static_cast<size_t>(request->acknowledgements_size()));
@@ -217,23 +217,23 @@ grpc::ServerUnaryReactor* EventService::Acknowledge(
   for (std::string& token : parts_.controller->Acknowledge(answers)) {
     response->add_expired_tokens(std::move(token));
   }
-  return FinishNow(context, absl::OkStatus());
+  return call.Finished(absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* EventService::Sync(
     grpc::CallbackServerContext* context, const v1::SyncRequest* request,
     v1::SyncResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kSync, context);
   absl::Status status = parts_.controller->CheckEpoch(request->epoch());
   if (status.ok()) status = CheckRevision("revision", request->revision());
-  if (!status.ok()) return FinishNow(context, status);
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  if (!status.ok()) return call.Finished(status);
   parts_.controller->sessions().Sync(
       request->session_id(), request->revision(),
-      [reactor, response](absl::StatusOr<int64_t> sync_id) {
+      [call, response](absl::StatusOr<int64_t> sync_id) {
         if (sync_id.ok()) response->set_sync_id(*sync_id);
-        reactor->Finish(ToGrpcStatus(sync_id.status()));
+        call.Finish(sync_id.status());
       });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace restate

@@ -13,6 +13,8 @@
 #include "restate/v1/event_service.grpc.pb.h"
 #include "service/adapters/limits.h"
 #include "service/events/parcel_source.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/unary_call.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
 #include "service/streams/work_threads.h"
@@ -27,6 +29,7 @@ struct EventServiceParts {
   // Bound of one subscriber's queue.
   size_t queue_bytes = size_t{8} << 20;
   OpenStreams* open_streams = nullptr;
+  CallCounters* calls = nullptr;
   // Subscribing and unsubscribing wait for the batch that is being committed;
   // they are done here.
   WorkThread* subscriber = nullptr;
@@ -100,7 +103,7 @@ class EventService final : public EventServiceBase {
 
  private:
   // Finishes the call with what `work`, which may wait for a batch, gives.
-  grpc::ServerUnaryReactor* Blocking(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Blocking(const UnaryCall& call,
                                      std::function<absl::Status()> work);
   ParcelSourceOptions SourceOptions() const;
 

@@ -19,13 +19,6 @@ namespace {
 
 constexpr size_t kMaxPageEntries = 10'000;
 
-grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
-                                   const absl::Status& status) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
 // What is in the way for now is UNAVAILABLE; any other error is taken for a
 // final one.
 absl::Status ForMounter(const absl::Status& status) {
@@ -71,11 +64,12 @@ absl::StatusOr<Path> ExportService::FindExport(
 grpc::ServerUnaryReactor* ExportService::GetInfo(
     grpc::CallbackServerContext* context, const v1::GetInfoRequest* request,
     v1::GetInfoResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kGetInfo, context);
   absl::StatusOr<Path> path = FindExport(request->root(), "");
-  if (!path.ok()) return Finished(context, path.status());
+  if (!path.ok()) return call.Finished(path.status());
   absl::Status health = parts_.controller->Health();
   if (!health.ok()) {
-    return Finished(context, absl::UnavailableError(health.message()));
+    return call.Finished(absl::UnavailableError(health.message()));
   }
   StoreInfo info;
   info.name = absl::StrCat("restate ", path->ToText());
@@ -85,7 +79,7 @@ grpc::ServerUnaryReactor* ExportService::GetInfo(
   info.limits.max_path_bytes = kMaxPathBytes - path->key().size();
   info.limits.max_depth = kMaxDepth - path->depth();
   EncodeInfo(info, response);
-  return Finished(context, absl::OkStatus());
+  return call.Finished(absl::OkStatus());
 }
 
 absl::StatusOr<ScanPage> ExportService::ReadPage(const Path& path,
@@ -122,14 +116,15 @@ absl::StatusOr<ScanPage> ExportService::ReadPage(const Path& path,
 grpc::ServerUnaryReactor* ExportService::Scan(
     grpc::CallbackServerContext* context, const v1::ScanRequest* request,
     v1::ScanResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kScan, context);
   absl::StatusOr<Path> path = FindExport(request->root(), request->store_id());
-  if (!path.ok()) return Finished(context, path.status());
+  if (!path.ok()) return call.Finished(path.status());
   absl::StatusOr<ScanRange> range = DecodeScan(*request);
-  if (!range.ok()) return Finished(context, range.status());
+  if (!range.ok()) return call.Finished(range.status());
   absl::StatusOr<ScanPage> page = ReadPage(*path, *range);
-  if (!page.ok()) return Finished(context, page.status());
+  if (!page.ok()) return call.Finished(page.status());
   EncodePage(*page, response);
-  return Finished(context, absl::OkStatus());
+  return call.Finished(absl::OkStatus());
 }
 
 absl::Status ExportService::CommitNow(const Path& path,
@@ -166,21 +161,20 @@ absl::Status ExportService::CommitNow(const Path& path,
 grpc::ServerUnaryReactor* ExportService::Apply(
     grpc::CallbackServerContext* context, const v1::ApplyRequest* request,
     v1::ApplyResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kApply, context);
   absl::StatusOr<Path> path = FindExport(request->root(), request->store_id());
-  if (!path.ok()) return Finished(context, path.status());
+  if (!path.ok()) return call.Finished(path.status());
   absl::StatusOr<StoreBatch> batch = DecodeBatch(*request);
-  if (!batch.ok()) return Finished(context, batch.status());
+  if (!batch.ok()) return call.Finished(batch.status());
   absl::StatusOr<CommitRequest> commit =
       ExportCommit(*path, *batch, parts_.limits.write);
-  if (!commit.ok()) return Finished(context, commit.status());
+  if (!commit.ok()) return call.Finished(commit.status());
   commit->bytes = request->ByteSizeLong();
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  worker_.Post([this, reactor, path = *std::move(path),
-                batch = *std::move(batch),
+  worker_.Post([this, call, path = *std::move(path), batch = *std::move(batch),
                 commit = *std::move(commit)]() mutable {
-    reactor->Finish(ToGrpcStatus(CommitNow(path, batch, std::move(commit))));
+    call.Finish(CommitNow(path, batch, std::move(commit)));
   });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace restate

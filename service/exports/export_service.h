@@ -14,6 +14,8 @@
 #include "engine/path/path.h"
 #include "restate/v1/backend_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/unary_call.h"
 #include "service/streams/work_thread.h"
 
 namespace restate {
@@ -24,6 +26,7 @@ struct ExportServiceParts {
   RequestLimits limits;
   // What others may mount: none at the root, none below another.
   std::vector<Path> exports;
+  CallCounters* calls = nullptr;
 };
 
 // restate.v1.BackendService: another server mounts what this one exports. A

@@ -149,6 +149,7 @@ absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
   options.sessions.max_subscriptions = config.limits.session_subscriptions;
   options.sessions.max_queue_bytes = config.limits.queue_bytes;
   options.interceptions.timeout = config.limits.acknowledge_timeout;
+  options.derivations = config.limits.derivations;
 
   // With a data directory the store decides commits even if every mount is in
   // memory: revisions then go on after a restart.

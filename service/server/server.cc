@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
+#include "service/config/command_line.h"
+#include "service/metrics/metrics_collector.h"
 
 namespace restate {
 namespace {
@@ -41,7 +43,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
   if (!engine.ok()) return engine.status();
   std::unique_ptr<Server> server(
       new Server(config, clock, *std::move(engine)));
-  absl::Status status = server->Listen(config);
+  // Metrics first: a server that does not start has served no call.
+  absl::Status status = server->ServeMetrics(config);
+  if (status.ok()) status = server->Listen(config);
   if (!status.ok()) return status;
   return server;
 }
@@ -63,29 +67,48 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
                       .clock = clock,
                       .limits = config.limits.request,
                       .open_streams = &open_streams_,
+                      .calls = &calls_,
                       .worker = &read_thread_}),
       event_service_({.controller = controller_.get(),
                       .clock = clock,
                       .limits = config.limits.request,
                       .queue_bytes = config.limits.queue_bytes,
                       .open_streams = &open_streams_,
+                      .calls = &calls_,
                       .subscriber = &subscribe_thread_,
                       .pumps = &pump_threads_}),
-      derivation_service_(controller_.get(), config.limits.request),
+      derivation_service_(controller_.get(), config.limits.request, &calls_),
       admin_service_({.controller = controller_.get(),
                       .clock = clock,
                       .open_streams = &open_streams_,
+                      .calls = &calls_,
                       .worker = &subscribe_thread_,
                       .restorer = &restore_thread_,
                       .mounts = &mount_operations_}),
       export_service_({.controller = controller_.get(),
                        .limits = config.limits.request,
-                       .exports = config.exports}),
+                       .exports = config.exports,
+                       .calls = &calls_}),
       mount_log_(&mount_operations_) {}
 
 Server::~Server() {
   const absl::Status status = Stop();
   if (!status.ok()) spdlog::error("stopping: {}", status.ToString());
+}
+
+absl::Status Server::ServeMetrics(const Config& config) {
+  if (config.http_listen == kNoHttp) return absl::OkStatus();
+  auto collector = std::make_shared<MetricsCollector>(MetricsCollector::Sources{
+      .measure = [controller =
+                      controller_.get()] { return controller->Measure(); },
+      .calls = &calls_,
+      .clock = clock_,
+      .version = kVersion,
+      .epoch = controller_->epoch()});
+  absl::StatusOr<std::unique_ptr<MetricsServer>> started =
+      MetricsServer::Start(config.http_listen, std::move(collector));
+  if (started.ok()) metrics_server_ = *std::move(started);
+  return started.status();
 }
 
 absl::Status Server::Listen(const Config& config) {
@@ -168,6 +191,7 @@ void Server::ReportHealth(bool serving) {
 absl::Status Server::Stop() {
   if (stopped_) return absl::OkStatus();
   stopped_ = true;
+  metrics_server_.reset();
   engine_ticker_.reset();
   ticker_.reset();
   if (grpc_server_ != nullptr) {

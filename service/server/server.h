@@ -15,6 +15,8 @@
 #include "service/derivations/derivation_service.h"
 #include "service/events/event_service.h"
 #include "service/exports/export_service.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/metrics_server.h"
 #include "service/mounts/mount_factory.h"
 #include "service/mounts/mount_log.h"
 #include "service/mounts/mount_operations.h"
@@ -29,12 +31,13 @@ namespace restate {
 
 // A running server: the engine with its stores, and the gRPC services in front
 // of it: StateService, EventService, DerivationService, AdminService,
-// BackendService, health (grpc.health.v1, per service), reflection and channelz.
+// BackendService, health (grpc.health.v1, per service), reflection and
+// channelz; and metrics over HTTP.
 class Server {
  public:
   // Opens the stores, and serves. `config` is complete (see Complete); `clock`
   // outlives the server.
-  //   UNAVAILABLE: the address cannot be listened on.
+  //   UNAVAILABLE: one of the addresses cannot be listened on.
   //   Errors of StartEngine.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
                                                        const Clock* clock);
@@ -45,6 +48,10 @@ class Server {
 
   // HOST:PORT with the port that is really listened on.
   const std::string& address() const { return address_; }
+  // The same of the metrics; empty if there are none.
+  std::string http_address() const {
+    return metrics_server_ == nullptr ? "" : metrics_server_->address();
+  }
 
   // Ends in order: reports NOT_SERVING; takes no new commits and finishes those
   // queued; ends every stream with UNAVAILABLE / SHUTTING_DOWN after what it
@@ -55,6 +62,7 @@ class Server {
  private:
   Server(const Config& config, const Clock* clock, Engine engine);
 
+  absl::Status ServeMetrics(const Config& config);
   absl::Status Listen(const Config& config);
   // Once a second.
   void Tick();
@@ -64,6 +72,7 @@ class Server {
   // In the order in which they need each other; destroyed the other way round.
   const std::unique_ptr<MountFactory> mount_factory_;
   const std::unique_ptr<Controller> controller_;
+  CallCounters calls_;
   OpenStreams open_streams_;
   WorkThread read_thread_;
   WorkThread subscribe_thread_;
@@ -76,6 +85,7 @@ class Server {
   DerivationService derivation_service_;
   AdminService admin_service_;
   ExportService export_service_;
+  std::unique_ptr<MetricsServer> metrics_server_;
   std::unique_ptr<grpc::Server> grpc_server_;
   // Deadlines and grace times of the engine, and everything slower.
   std::unique_ptr<Ticker> engine_ticker_;

@@ -45,6 +45,7 @@ class ServerTest : public testing::Test {
 
   void Start(Config config) {
     config.listen = "127.0.0.1:0";
+    config.http_listen = kNoHttp;
     absl::StatusOr<Config> complete = Complete(std::move(config));
     ASSERT_TRUE(complete.ok()) << complete.status();
     absl::StatusOr<std::unique_ptr<Server>> server =

@@ -21,11 +21,39 @@ namespace {
 TEST_F(ServerTest, ASecondServerOnThePortIsAnError) {
   Config config;
   config.listen = server_->address();
+  config.http_listen = kNoHttp;
   absl::Status status = Server::Start(*Complete(config), &clock_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status.message(),
             "cannot listen on " + server_->address() +
                 ": is another server there, or the host not this one?");
+}
+
+TEST_F(ServerTest, AMetricsPortInUseIsAnErrorThatSaysWhatToDo) {
+  const std::string taken = server_->address();
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.http_listen = taken;
+  absl::Status status = Server::Start(*Complete(config), &clock_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "cannot serve metrics on " + taken +
+                ": is another server there, or the host not this one, or none "
+                "of IPv4? Give another --http-listen, or \"off\" to serve "
+                "none");
+}
+
+TEST_F(ServerTest, ThereAreMetricsOnlyWhereTheyAreAskedFor) {
+  EXPECT_EQ(server_->http_address(), "");
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.http_listen = "127.0.0.1:0";
+  auto other = Server::Start(*Complete(config), &clock_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE((*other)->http_address().starts_with("127.0.0.1:"));
+  EXPECT_NE((*other)->http_address(), "127.0.0.1:0");
+  EXPECT_TRUE((*other)->Stop().ok());
+  EXPECT_EQ((*other)->http_address(), "");
 }
 
 TEST_F(ServerTest, TheRootReadsAsAnEmptyMap) {
@@ -274,6 +302,7 @@ TEST(ServerOnDisk, StartsAgainWhereItStopped) {
   FakeClock clock;
   Config config;
   config.listen = "127.0.0.1:0";
+  config.http_listen = kNoHttp;
   config.data_dir = testing::TempDir() + "/server_test/deep/data";
   config = *Complete(config);
   std::string epoch;

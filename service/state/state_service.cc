@@ -32,10 +32,6 @@ constexpr size_t kMaxPageSize = 10'000;
 // A page stays below what gRPC clients accept by default, 4 MiB.
 constexpr size_t kMaxPageBytes = size_t{3} << 20;
 
-void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
-  reactor->Finish(status.ok() ? grpc::Status::OK : ToGrpcStatus(status));
-}
-
 void EncodeLease(const LeaseStatus& lease, v1::Lease* proto) {
   proto->set_session_id(lease.terms.session_id);
   if (lease.terms.ttl > absl::ZeroDuration()) {
@@ -70,25 +66,25 @@ StateService::StateService(StateServiceParts parts)
                        },
                    .epoch = parts_.controller->epoch(),
                    .limits = parts_.limits,
-                   .open_streams = parts_.open_streams},
+                   .open_streams = parts_.open_streams,
+                   .calls = parts_.calls},
       pinned_states_(parts_.clock),
       slow_reads_("slow_read", kSlowReadThreads) {}
 
 template <typename PathProtos, typename Read>
-void StateService::FinishRead(grpc::ServerUnaryReactor* reactor,
-                              const PathProtos& paths, Read read) {
+void StateService::FinishRead(const UnaryCall& call, const PathProtos& paths,
+                              Read read) {
   const bool slow =
       std::any_of(paths.begin(), paths.end(), [this](const v1::Path* proto) {
         const absl::StatusOr<Path> path = DecodePath(*proto);
         return path.ok() && parts_.controller->IsSlow(*path);
       });
   if (!slow) {
-    Finish(reactor, read());
+    call.Finish(read());
     return;
   }
-  slow_reads_.Next()->Post([reactor, read = std::move(read)]() mutable {
-    Finish(reactor, read());
-  });
+  slow_reads_.Next()->Post(
+      [call, read = std::move(read)]() mutable { call.Finish(read()); });
 }
 
 template <typename Use>
@@ -110,39 +106,34 @@ void StateService::AtRevision(const std::string& epoch, Revision min_revision,
 }
 
 template <typename Request, typename Response, typename Encode>
-grpc::ServerUnaryReactor* StateService::RunCommit(
-    grpc::CallbackServerContext* context, const Request* request,
-    Response* response, Encode encode) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+grpc::ServerUnaryReactor* StateService::RunCommit(const UnaryCall& call,
+                                                  const Request* request,
+                                                  Response* response,
+                                                  Encode encode) {
   absl::StatusOr<CommitRequest> commit = DecodeCommit(*request, parts_.limits);
-  if (!commit.ok()) {
-    Finish(reactor, commit.status());
-    return reactor;
-  }
-  // `request` and `response` live until the reactor is finished.
+  if (!commit.ok()) return call.Finished(commit.status());
+  // `request` and `response` live until the call is finished.
   parts_.controller->Commit(
-      *std::move(commit), [reactor, response, encode = std::move(encode)](
+      *std::move(commit), [call, response, encode = std::move(encode)](
                               absl::StatusOr<CommitResult> result) {
-        Finish(reactor, result.ok() ? encode(*result, response)
-                                    : result.status());
+        call.Finish(result.ok() ? encode(*result, response) : result.status());
       });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* StateService::GetState(
     grpc::CallbackServerContext* context, const v1::GetStateRequest* request,
     v1::GetStateResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kGetState, context);
   AtRevision(request->epoch(), request->min_revision(),
-             [this, reactor, request, response](absl::StatusOr<State> state) {
-               if (!state.ok()) return Finish(reactor, state.status());
-               FinishRead(reactor, std::array{&request->path()},
-                          [this, request, response,
-                           state = *std::move(state)] {
+             [this, call, request, response](absl::StatusOr<State> state) {
+               if (!state.ok()) return call.Finish(state.status());
+               FinishRead(call, std::array{&request->path()},
+                          [this, request, response, state = *std::move(state)] {
                             return ReadOne(*state, *request, response);
                           });
              });
-  return reactor;
+  return call.reactor();
 }
 
 absl::Status StateService::ReadOne(const PublishedState& state,
@@ -189,21 +180,20 @@ grpc::ServerUnaryReactor* StateService::BatchGetState(
     grpc::CallbackServerContext* context,
     const v1::BatchGetStateRequest* request,
     v1::BatchGetStateResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kBatchGetState, context);
   AtRevision(request->epoch(), request->min_revision(),
-             [this, reactor, request, response](absl::StatusOr<State> state) {
-               if (!state.ok()) return Finish(reactor, state.status());
+             [this, call, request, response](absl::StatusOr<State> state) {
+               if (!state.ok()) return call.Finish(state.status());
                std::vector<const v1::Path*> paths;
                for (const v1::Path& path : request->paths()) {
                  paths.push_back(&path);
                }
-               FinishRead(reactor, paths,
-                          [this, request, response,
-                           state = *std::move(state)] {
+               FinishRead(call, paths,
+                          [this, request, response, state = *std::move(state)] {
                             return ReadMany(*state, *request, response);
                           });
              });
-  return reactor;
+  return call.reactor();
 }
 
 absl::Status StateService::ReadMany(const PublishedState& state,
@@ -264,8 +254,9 @@ absl::Status StateService::ReadMany(const PublishedState& state,
 grpc::ServerUnaryReactor* StateService::SetState(
     grpc::CallbackServerContext* context, const v1::SetStateRequest* request,
     v1::SetStateResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kSetState, context);
   return RunCommit(
-      context, request, response,
+      call, request, response,
       [this, encoding = request->encoding()](const CommitResult& result,
                                              v1::SetStateResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), encoding, response);
@@ -276,19 +267,21 @@ grpc::ServerUnaryReactor* StateService::SetState(
 grpc::ServerUnaryReactor* StateService::DeleteState(
     grpc::CallbackServerContext* context, const v1::DeleteStateRequest* request,
     v1::DeleteStateResponse* response) {
-  return RunCommit(context, request, response,
-                   [this](const CommitResult& result,
-                          v1::DeleteStateResponse* response) {
-                     EncodeResult(result, parts_.controller->epoch(), response);
-                     return absl::OkStatus();
-                   });
+  const UnaryCall call(parts_.calls, Rpc::kDeleteState, context);
+  return RunCommit(
+      call, request, response,
+      [this](const CommitResult& result, v1::DeleteStateResponse* response) {
+        EncodeResult(result, parts_.controller->epoch(), response);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* StateService::Ping(
     grpc::CallbackServerContext* context, const v1::PingRequest* request,
     v1::PingResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kPing, context);
   return RunCommit(
-      context, request, response,
+      call, request, response,
       [this](const CommitResult& result, v1::PingResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), response);
         return absl::OkStatus();
@@ -298,8 +291,9 @@ grpc::ServerUnaryReactor* StateService::Ping(
 grpc::ServerUnaryReactor* StateService::Commit(
     grpc::CallbackServerContext* context, const v1::CommitRequest* request,
     v1::CommitResponse* response) {
+  const UnaryCall call(parts_.calls, Rpc::kCommit, context);
   return RunCommit(
-      context, request, response,
+      call, request, response,
       [this, request](const CommitResult& result,
                       v1::CommitResponse* response) {
         EncodeResult(result, KindsOf(*request), parts_.controller->epoch(),
@@ -317,19 +311,19 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
     grpc::CallbackServerContext* context,
     const v1::ListChildrenRequest* request,
     v1::ListChildrenResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const UnaryCall call(parts_.calls, Rpc::kListChildren, context);
   absl::StatusOr<Path> path = DecodePath(request->path());
   if (!path.ok()) {
-    Finish(reactor, path.status());
+    call.Finish(path.status());
   } else if (request->page_size() < 0) {
-    Finish(reactor, MakeError(Reason::kInvalidRequest,
-                              "page_size must not be negative"));
+    call.Finish(
+        MakeError(Reason::kInvalidRequest, "page_size must not be negative"));
   } else if (request->page_token().empty()) {
     AtRevision(request->epoch(), request->min_revision(),
-               [this, reactor, request, response,
+               [this, call, request, response,
                 path = *std::move(path)](absl::StatusOr<State> state) {
-                 if (!state.ok()) return Finish(reactor, state.status());
-                 FinishRead(reactor, std::array{&request->path()},
+                 if (!state.ok()) return call.Finish(state.status());
+                 FinishRead(call, std::array{&request->path()},
                             [this, path, request, response,
                              state = *std::move(state)] {
                               return ListPage(path, state, *request, response);
@@ -343,15 +337,15 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
                          "names the state to read");
     }
     if (!status.ok()) {
-      Finish(reactor, status);
-      return reactor;
+      call.Finish(status);
+      return call.reactor();
     }
-    FinishRead(reactor, std::array{&request->path()},
+    FinishRead(call, std::array{&request->path()},
                [this, path = *std::move(path), request, response] {
                  return ListPage(path, nullptr, *request, response);
                });
   }
-  return reactor;
+  return call.reactor();
 }
 
 absl::Status StateService::ListPage(const Path& path, State state,
@@ -395,6 +389,7 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
+       .counted = CountedCall(parts_.calls, Rpc::kStreamState),
        .write_deadline = kPinTime,
        .overdue = MakeError(Reason::kSnapshotExpired,
                             "reading one message took longer than 60 s, and "

@@ -9,6 +9,8 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/state_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/metrics/call_counters.h"
+#include "service/metrics/unary_call.h"
 #include "service/state/pinned_states.h"
 #include "service/state/write_stream.h"
 #include "service/streams/open_streams.h"
@@ -23,6 +25,7 @@ struct StateServiceParts {
   const Clock* clock = nullptr;
   RequestLimits limits;
   OpenStreams* open_streams = nullptr;
+  CallCounters* calls = nullptr;
   // Reads that waited for a revision are done here: the sequencer's thread,
   // which ends the wait, must not read.
   WorkThread* worker = nullptr;
@@ -93,12 +96,11 @@ class StateService final : public StateServiceBase {
   // Finishes the call with what `read` returns: here, or on a thread of its own
   // kind if one of the paths is slow to read.
   template <typename PathProtos, typename Read>
-  void FinishRead(grpc::ServerUnaryReactor* reactor, const PathProtos& paths,
-                  Read read);
+  void FinishRead(const UnaryCall& call, const PathProtos& paths, Read read);
   // Decodes a write, queues it, and finishes the call with what `encode` makes
   // of the result.
   template <typename Request, typename Response, typename Encode>
-  grpc::ServerUnaryReactor* RunCommit(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* RunCommit(const UnaryCall& call,
                                       const Request* request,
                                       Response* response, Encode encode);
 

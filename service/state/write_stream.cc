@@ -173,6 +173,7 @@ void WriteStream::Advance() {
       StartWrite(&response_bytes_, options);
     }
     if (!start_read && !answer.has_value()) {
+      counted_.End(end.error_code());
       Finish(std::move(end));
       return;
     }

@@ -18,6 +18,7 @@
 #include "restate/v1/state_service.pb.h"
 #include "service/adapters/commit_adapter.h"
 #include "service/adapters/limits.h"
+#include "service/metrics/call_counters.h"
 #include "service/streams/open_streams.h"
 
 namespace restate {
@@ -35,6 +36,8 @@ struct WriteStreamParts {
   std::string epoch;
   RequestLimits limits;
   OpenStreams* open_streams = nullptr;
+  // May be null.
+  CallCounters* calls = nullptr;
 };
 
 // One call of StateService.Write: commits in, answers out, pipelined.
@@ -85,7 +88,8 @@ class WriteStream final
     absl::StatusOr<CommitResult> result;
   };
 
-  explicit WriteStream(const WriteStreamParts* parts) : parts_(*parts) {}
+  explicit WriteStream(const WriteStreamParts* parts)
+      : parts_(*parts), counted_(parts->calls, Rpc::kWrite) {}
 
   // Takes what was read. The answer may come before this returns. False if it
   // is no WriteRequest: nothing behind it can be trusted.
@@ -100,6 +104,7 @@ class WriteStream final
   }
 
   const WriteStreamParts& parts_;
+  const CountedCall counted_;
 
   // With gRPC while `reading_` or `writing_`.
   grpc::ByteBuffer request_bytes_;

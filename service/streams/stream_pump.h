@@ -15,6 +15,7 @@
 #include "engine/clock/clock.h"
 #include "engine/sync/mutex.h"
 #include "service/adapters/status_adapter.h"
+#include "service/metrics/call_counters.h"
 #include "service/streams/message_source.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
@@ -26,6 +27,8 @@ struct StreamPumpOptions {
   OpenStreams* open_streams = nullptr;
   // Runs the pump after a wake-up.
   WorkThread* worker = nullptr;
+  // Which call it is.
+  CountedCall counted;
   // A reader that takes longer than this for one message is sent `overdue`, and
   // the source is let go of. Needs `clock` and OpenStreams::CheckTime.
   absl::Duration write_deadline = absl::InfiniteDuration();
@@ -86,7 +89,7 @@ class StreamPump final
     if (source.ok()) {
       Pump();
     } else {
-      this->Finish(ToGrpcStatus(source.status()));
+      End(ToGrpcStatus(source.status()));
     }
   }
 
@@ -119,7 +122,7 @@ class StreamPump final
     }
     // The message that is under way stays so: the reader finds the status
     // behind it.
-    this->Finish(ToGrpcStatus(options_.overdue));
+    End(ToGrpcStatus(options_.overdue));
   }
 
   void OnWriteDone(bool ok) override {
@@ -139,7 +142,7 @@ class StreamPump final
       }
     }
     if (finish) {
-      this->Finish(grpc::Status::CANCELLED);
+      End(grpc::Status::CANCELLED);
     } else {
       Pump();
     }
@@ -159,7 +162,7 @@ class StreamPump final
       if (state_ == State::kTaking || state_ == State::kFinished) return;
       dropped = FinishLocked();
     }
-    this->Finish(grpc::Status::CANCELLED);
+    End(grpc::Status::CANCELLED);
   }
 
   // Destroys the pump unless a wake-up still holds it.
@@ -170,6 +173,12 @@ class StreamPump final
 
   explicit StreamPump(StreamPumpOptions options)
       : options_(std::move(options)) {}
+
+  // Once, without the lock.
+  void End(const grpc::Status& status) {
+    options_.counted.End(status.error_code());
+    this->Finish(status);
+  }
 
   void Wake() {
     {
@@ -213,7 +222,7 @@ class StreamPump final
     }
     if (write == 0) {
       dropped.reset();
-      this->Finish(ToGrpcStatus(end));
+      End(ToGrpcStatus(end));
       return;
     }
     this->StartWrite(&message_);

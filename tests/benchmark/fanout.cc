@@ -74,8 +74,8 @@ absl::StatusOr<Systems> StartSystems(const Options& options,
                                      const std::string& directory) {
   Systems systems;
   auto restated = MeasuredServer::Start(
-      {options.restated, "--listen", "127.0.0.1:0", "--data-dir",
-       directory + "/restate", "--log-level", "warn"});
+      {options.restated, "--listen", "127.0.0.1:0", "--http-listen", "off",
+       "--data-dir", directory + "/restate", "--log-level", "warn"});
   if (!restated.ok()) return restated.status();
   systems.restate.server = *std::move(restated);
   ConnectTo(options, &systems.restate);

@@ -76,8 +76,9 @@ absl::Status Open(const Channels& channels, const Shape& shape,
 }
 
 absl::StatusOr<Memory> Measure(const Options& options, const Shape& shape) {
-  auto server = MeasuredServer::Start({options.restated, "--listen",
-                                       "127.0.0.1:0", "--log-level", "warn"});
+  auto server =
+      MeasuredServer::Start({options.restated, "--listen", "127.0.0.1:0",
+                             "--http-listen", "off", "--log-level", "warn"});
   if (!server.ok()) return server.status();
   Memory memory;
   memory.before = (*server)->ResidentBytes();

@@ -73,9 +73,10 @@ class Store {
   // Gives how long it took until it served, in milliseconds.
   absl::StatusOr<double> Start() {
     const Clock::time_point begin = Clock::now();
-    auto server = MeasuredServer::Start(
-        {restated_, "--listen", "127.0.0.1:0", "--log-level", "warn",
-         "--config", ConfigPath(), "--data-dir", directory_ + "/data"});
+    auto server = MeasuredServer::Start({restated_, "--listen", "127.0.0.1:0",
+                                         "--http-listen", "off", "--log-level",
+                                         "warn", "--config", ConfigPath(),
+                                         "--data-dir", directory_ + "/data"});
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     return SecondsSince(begin) * 1e3;

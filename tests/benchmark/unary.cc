@@ -112,8 +112,8 @@ absl::Status Run(const Options& options) {
   auto echo = MeasuredServer::Start({options.echo});
   if (!echo.ok()) return echo.status();
   auto restated = MeasuredServer::Start(
-      {options.restated, "--listen", "127.0.0.1:0", "--data-dir",
-       (*scratch)->path() + "/data", "--log-level", "warn"});
+      {options.restated, "--listen", "127.0.0.1:0", "--http-listen", "off",
+       "--data-dir", (*scratch)->path() + "/data", "--log-level", "warn"});
   if (!restated.ok()) return restated.status();
   const Channels echo_channels = Connect((*echo)->address(), options.channels);
   const Channels channels = Connect((*restated)->address(), options.channels);

@@ -25,6 +25,7 @@ namespace restate::test {
 namespace {
 
 constexpr absl::string_view kAddressPrefix = "listening grpc=";
+constexpr absl::string_view kHttpPrefix = "listening http=";
 
 std::string RunfilesPath(absl::string_view path) {
   const char* root = std::getenv("TEST_SRCDIR");
@@ -59,6 +60,34 @@ absl::Status Errno(absl::string_view what) {
   return absl::InternalError(absl::StrCat(what, ": ", strerror(errno)));
 }
 
+// The next line, which is to begin with `prefix`, without that.
+absl::StatusOr<std::string> ReadAddress(int stdout_fd,
+                                        absl::string_view prefix) {
+  std::string line;
+  while (true) {
+    pollfd waiting = {stdout_fd, POLLIN, 0};
+    if (poll(&waiting, 1, MillisecondsLeft()) == 0) {
+      return absl::UnavailableError("the server did not start in time");
+    }
+    char c;
+    const ssize_t n = read(stdout_fd, &c, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      return absl::UnavailableError(absl::StrCat(
+          "the server ended before it served; it printed '", line, "'"));
+    }
+    if (c == '\n') break;
+    line.push_back(c);
+  }
+  absl::string_view rest = line;
+  if (!absl::ConsumePrefix(&rest, prefix)) {
+    return absl::UnavailableError(
+        absl::StrCat("the line is '", line, "', not '", prefix, "...'"));
+  }
+  // More may follow on the line, after a space.
+  return std::string(rest.substr(0, rest.find(' ')));
+}
+
 }  // namespace
 
 ServerProcess::ServerProcess(Options options) : options_(std::move(options)) {}
@@ -84,7 +113,9 @@ ServerProcess::~ServerProcess() {
 absl::Status ServerProcess::Restart() {
   const bool kept = options_.keep_address && !address_.empty();
   std::vector<std::string> args = {RunfilesPath("service/restated"), "--listen",
-                                   kept ? address_ : "127.0.0.1:0"};
+                                   kept ? address_ : "127.0.0.1:0",
+                                   "--http-listen",
+                                   options_.metrics ? "127.0.0.1:0" : "off"};
   if (!options_.data_dir.empty()) {
     args.push_back("--data-dir");
     args.push_back(options_.data_dir);
@@ -109,8 +140,8 @@ absl::Status ServerProcess::Restart() {
     return Errno("fork");
   }
   pid_ = child;
-  const absl::Status ready = ReadAddress(out[0]);
-  // The server writes one line only, so nobody has to go on reading.
+  const absl::Status ready = ReadAddresses(out[0]);
+  // The server writes no more, so nobody has to go on reading.
   close(out[0]);
   if (!ready.ok()) {
     Kill();
@@ -120,31 +151,14 @@ absl::Status ServerProcess::Restart() {
   return absl::OkStatus();
 }
 
-absl::Status ServerProcess::ReadAddress(int stdout_fd) {
-  std::string line;
-  while (true) {
-    pollfd waiting = {stdout_fd, POLLIN, 0};
-    if (poll(&waiting, 1, MillisecondsLeft()) == 0) {
-      return absl::UnavailableError("the server did not start in time");
-    }
-    char c;
-    const ssize_t n = read(stdout_fd, &c, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      return absl::UnavailableError(absl::StrCat(
-          "the server ended before it served; it printed '", line, "'"));
-    }
-    if (c == '\n') break;
-    line.push_back(c);
-  }
-  absl::string_view rest = line;
-  if (!absl::ConsumePrefix(&rest, kAddressPrefix)) {
-    return absl::UnavailableError(absl::StrCat(
-        "the first line is '", line, "', not '", kAddressPrefix, "...'"));
-  }
-  // More may follow on the line, after a space.
-  address_ = std::string(rest.substr(0, rest.find(' ')));
-  return absl::OkStatus();
+absl::Status ServerProcess::ReadAddresses(int stdout_fd) {
+  absl::StatusOr<std::string> address = ReadAddress(stdout_fd, kAddressPrefix);
+  if (!address.ok()) return address.status();
+  address_ = *std::move(address);
+  if (!options_.metrics) return absl::OkStatus();
+  address = ReadAddress(stdout_fd, kHttpPrefix);
+  if (address.ok()) http_address_ = *std::move(address);
+  return address.status();
 }
 
 void ServerProcess::Kill() {

@@ -28,6 +28,8 @@ class ServerProcess {
     std::vector<std::string> extra_args;
     // Whether it comes back on the same port, for those who know its address.
     bool keep_address = false;
+    // Whether it serves metrics, on a free port.
+    bool metrics = false;
   };
 
   // Starts the server and waits until it says that it serves. UNAVAILABLE with
@@ -40,6 +42,8 @@ class ServerProcess {
 
   // "127.0.0.1:PORT". Another one after each Restart, unless it is kept.
   const std::string& address() const { return address_; }
+  // The same of its metrics; empty if there are none.
+  const std::string& http_address() const { return http_address_; }
   bool running() const { return pid_ > 0; }
   // What it has in memory now (VmRSS), in bytes; 0 if it does not run.
   int64_t ResidentBytes() const;
@@ -62,14 +66,15 @@ class ServerProcess {
  private:
   explicit ServerProcess(Options options);
 
-  // Reads the line that names the address.
-  absl::Status ReadAddress(int stdout_fd);
+  // Reads the lines that name the addresses.
+  absl::Status ReadAddresses(int stdout_fd);
 
   const Options options_;
   // Holds standard error.
   std::string log_path_;
   pid_t pid_ = -1;
   std::string address_;
+  std::string http_address_;
 };
 
 }  // namespace restate::test

@@ -11,6 +11,7 @@ namespace restate::test {
 void ServerTest::SetUp() {
   ServerProcess::Options options;
   if (storage_ == Storage::kRocksDb) options.data_dir = data_.path();
+  options.metrics = Metrics();
   if (const std::string config = Config(); !config.empty()) {
     const std::string file = config_.path() + "/restated.yaml";
     std::ofstream(file) << config;

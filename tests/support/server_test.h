@@ -34,6 +34,8 @@ class ServerTest : public testing::Test {
 
   // The server's configuration file, in YAML; empty: none.
   virtual std::string Config() const { return ""; }
+  // Whether it serves metrics: server().http_address().
+  virtual bool Metrics() const { return false; }
 
   Storage storage() const { return storage_; }
   ServerProcess& server() { return *server_; }

@@ -27,6 +27,8 @@ class ServerProcess:
                 os.environ["RESTATED"],
                 "--listen",
                 self.address,
+                "--http-listen",
+                "off",
                 *self._arguments,
             ],
             stdout=subprocess.PIPE,
