@@ -17,21 +17,22 @@
 namespace restate {
 namespace {
 
-[[noreturn]] void OpenAndExit(const std::string& path) {
+[[noreturn]] void OpenAndExit(const std::string& path, bool whole) {
   // What it says at its end is of no use to anybody, and neither is a core.
   const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null >= 0) dup2(null, STDERR_FILENO);
   const rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   ::rocksdb::SstFileReader reader((::rocksdb::Options()));
-  _exit(reader.Open(path).ok() ? 0 : 1);
+  const bool opens = reader.Open(path).ok();
+  _exit(opens && (!whole || reader.VerifyChecksum().ok()) ? 0 : 1);
 }
 
 }  // namespace
 
-DataFileState ProbeDataFile(const std::string& path) {
+DataFileState ProbeDataFile(const std::string& path, bool whole) {
   const pid_t child = fork();
-  if (child == 0) OpenAndExit(path);
+  if (child == 0) OpenAndExit(path, whole);
   int status = 0;
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

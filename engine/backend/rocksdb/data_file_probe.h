@@ -9,9 +9,10 @@ namespace restate {
 
 // Whether RocksDB can open a data file: its footer, index and properties. Asked
 // in a process of its own, for Debian's RocksDB ends the process at some damage.
-// What is damaged in the file's contents is not looked for.
+// What is damaged in the file's contents is looked for only with `whole`; such a
+// file is refused then.
 enum class DataFileState { kOpens, kRefused, kEndsTheProcess };
-DataFileState ProbeDataFile(const std::string& path);
+DataFileState ProbeDataFile(const std::string& path, bool whole = false);
 
 // DATA_LOSS / CORRUPT naming a data file that would end the process.
 absl::Status CheckDataFiles(const std::string& directory);

@@ -78,8 +78,9 @@ std::optional<std::string> NextReadable(::rocksdb::Iterator* at,
     size_t found = 0;
     while (true) {
       if (at->Valid()) found = at->key().size();
-      const std::string middle = Between(
-          low, high, std::max(low.size(), found) + kLongestBeyond);
+      // Not of `low`, which gets longer at each step: this has to end.
+      const size_t longest = std::max(from.size(), found) + kLongestBeyond;
+      const std::string middle = Between(low, high, longest);
       if (middle == low) break;
       (Reads(at, middle) ? high : low) = middle;
     }

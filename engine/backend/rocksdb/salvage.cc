@@ -81,11 +81,18 @@ class DirectoryLock {
   absl::Status status_;
 };
 
-// Copies what can be read of a family in the data files.
-void CopyFamily(const SalvageSource& source, const char* family,
-                SalvageWriter* writer) {
+// What lies between two keys; nothing: from the beginning, or to the end.
+struct Gap {
+  std::optional<std::string> after;
+  std::optional<std::string> before;
+};
+
+// Copies what can be read of a family in the data files, and gives what cannot.
+std::vector<Gap> CopyFamily(const SalvageSource& source, const char* family,
+                            SalvageWriter* writer) {
+  std::vector<Gap> gaps;
   std::unique_ptr<::rocksdb::Iterator> at = source.NewIterator(family);
-  if (at == nullptr) return;
+  if (at == nullptr) return gaps;
   std::optional<std::string> last;
   at->SeekToFirst();
   while (true) {
@@ -94,12 +101,29 @@ void CopyFamily(const SalvageSource& source, const char* family,
                   at->value().ToStringView());
       last = at->key().ToString();
     }
-    if (at->status().ok()) return;
+    if (at->status().ok()) return gaps;
     const std::optional<std::string> next = NextReadable(
         at.get(), last.has_value() ? *last + '\0' : std::string());
-    if (next != last) writer->LoseRange(family, last, next);
-    if (!next.has_value()) return;
+    writer->LoseRange(family, last, next);
+    gaps.push_back({last, next});
+    if (!next.has_value()) return gaps;
     at->Seek(*next);
+  }
+}
+
+// Copies what there is in the gaps.
+void CopyGaps(const SalvageSource& source, const char* family,
+              const std::vector<Gap>& gaps, SalvageWriter* writer) {
+  std::unique_ptr<::rocksdb::Iterator> at = source.NewIterator(family);
+  if (at == nullptr) return;
+  for (const Gap& gap : gaps) {
+    for (at->Seek(gap.after.has_value() ? *gap.after + '\0' : std::string());
+         at->Valid() &&
+         (!gap.before.has_value() || at->key().compare(*gap.before) < 0);
+         at->Next()) {
+      writer->Put(family, at->key().ToStringView(),
+                  at->value().ToStringView());
+    }
   }
 }
 
@@ -107,13 +131,27 @@ absl::Status Fill(const RocksDbOptions& options, Instance* store,
                   std::vector<std::string>* losses) {
   const std::string work = WorkDirectory(options.directory);
   absl::StatusOr<std::unique_ptr<SalvageSource>> source =
-      SalvageSource::Open(options.directory, work, losses);
+      SalvageSource::Open(options.directory, work,
+                          SalvageSource::Use::kWhatOpens, losses);
   if (!source.ok()) return source.status();
+  // Opened if it is needed.
+  std::unique_ptr<SalvageSource> whole_files;
   SalvageWriter writer(store, losses);
   for (const char* family :
        {disk_format::kMetaFamily, disk_format::kTreeFamily,
         disk_format::kJournalFamily}) {
-    CopyFamily(**source, family, &writer);
+    const std::vector<Gap> gaps = CopyFamily(**source, family, &writer);
+    if (gaps.empty()) continue;
+    if (whole_files == nullptr) {
+      // The gaps are named already.
+      std::vector<std::string> known;
+      auto opened =
+          SalvageSource::Open(options.directory, work + "/whole",
+                              SalvageSource::Use::kWholeFiles, &known);
+      if (!opened.ok()) return opened.status();
+      whole_files = *std::move(opened);
+    }
+    CopyGaps(*whole_files, family, gaps, &writer);
   }
   CopyLogs(options.directory, **source, &writer, losses);
   losses->push_back(

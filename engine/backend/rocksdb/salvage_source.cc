@@ -54,10 +54,10 @@ absl::Status NoCopy(const fs::path& file, const std::error_code& error) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SalvageSource>> SalvageSource::Open(
-    const std::string& directory, const std::string& work,
+    const std::string& directory, const std::string& work, Use use,
     std::vector<std::string>* losses) {
   std::unique_ptr<SalvageSource> source(
-      new SalvageSource(directory, work, losses));
+      new SalvageSource(directory, work, use, losses));
   if (absl::Status status = source->LinkFiles(); !status.ok()) return status;
   const bool opened = source->PrepareCurrent() && source->OpenDatabase();
   if (!opened) {
@@ -155,7 +155,8 @@ bool SalvageSource::DropBroken(bool opened) {
   for (const auto& [name, family] : live) {
     const fs::path path = fs::path(work_) / name;
     const bool missing = !fs::exists(path);
-    if (!missing && ProbeDataFile(path.string()) == DataFileState::kOpens) {
+    if (!missing && ProbeDataFile(path.string(), use_ == Use::kWholeFiles) ==
+                        DataFileState::kOpens) {
       continue;
     }
     broken.insert(name);

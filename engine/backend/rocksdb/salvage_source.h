@@ -25,8 +25,12 @@ class SalvageSource {
   // `work` must not exist; it is made, on the same file system, and the caller
   // removes it. What cannot be used is described in `losses`, one line each.
   // UNAVAILABLE / MOUNT_UNAVAILABLE: there is no room, or no permission.
+  //
+  // kWholeFiles leaves out every file that is damaged anywhere, so that what the
+  // others have can be read also where such a file has something damaged.
+  enum class Use { kWhatOpens, kWholeFiles };
   static absl::StatusOr<std::unique_ptr<SalvageSource>> Open(
-      const std::string& directory, const std::string& work,
+      const std::string& directory, const std::string& work, Use use,
       std::vector<std::string>* losses);
   ~SalvageSource();
   SalvageSource(const SalvageSource&) = delete;
@@ -47,10 +51,11 @@ class SalvageSource {
   uint64_t FlushedThrough() const;
 
  private:
-  SalvageSource(std::string directory, std::string work,
+  SalvageSource(std::string directory, std::string work, Use use,
                 std::vector<std::string>* losses)
       : directory_(std::move(directory)),
         work_(std::move(work)),
+        use_(use),
         losses_(losses) {}
 
   absl::Status LinkFiles();
@@ -68,6 +73,7 @@ class SalvageSource {
 
   const std::string directory_;
   const std::string work_;
+  const Use use_;
   std::vector<std::string>* const losses_;
   std::unique_ptr<::rocksdb::DB> db_;
   std::vector<::rocksdb::ColumnFamilyHandle*> families_;

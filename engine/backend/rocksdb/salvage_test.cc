@@ -268,7 +268,38 @@ TEST_F(SalvageTest, ABlockOfADataFileIsLostAndWhatIsAroundItIsNot) {
   EXPECT_LT(leaves.size(), 2'001u);
   EXPECT_THAT(Losses(),
               Contains(testing::MatchesRegex(
-                  "values after /many/.... and before /many/....")));
+                  "values after /many/.... and before /many/....: they are "
+                  "absent, or as they were earlier")));
+}
+
+TEST_F(SalvageTest, TheOnlyBlockOfADataFileIsLost) {
+  Set("/a", "a value that goes", 1);
+  CloseAndOpen(1);
+  Set("/b", "a value that stays", 2);
+  Stop();
+  Damage(FilesWith(".sst", "a value that goes").at(0), 10);
+  ASSERT_EQ(Open(true), absl::OkStatus());
+  ExpectNewEpoch();
+  EXPECT_EQ(Leaves(), (Leaf{{"/b", "a value that stays"}}));
+  EXPECT_THAT(Losses(), Contains(HasSubstr("values from the beginning")));
+}
+
+// A small file with one block may span the whole tree.
+TEST_F(SalvageTest, WhatOtherFilesHaveInADamagedRangeIsKept) {
+  Set("/a", "a value that goes", 1);
+  Set("/z", "another that goes", 1);
+  CloseAndOpen(1);
+  Set("/m", "a value that stays", 2);
+  CloseAndOpen(2);
+  Set("/n", "in the log", 3);
+  Stop();
+  Damage(FilesWith(".sst", "a value that goes").at(0), 10);
+  ASSERT_EQ(Open(true), absl::OkStatus());
+  ExpectNewEpoch();
+  EXPECT_EQ(Leaves(),
+            (Leaf{{"/m", "a value that stays"}, {"/n", "in the log"}}));
+  EXPECT_THAT(Losses(), Contains(HasSubstr("values from the beginning to the "
+                                           "end: they are absent")));
 }
 
 TEST_F(SalvageTest, AMissingDataFileIsNamed) {

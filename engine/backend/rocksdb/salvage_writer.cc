@@ -217,7 +217,8 @@ void SalvageWriter::LoseRange(std::string_view family,
       after.has_value() ? absl::StrCat("after ", PlaceOf(family, *after))
                         : std::string("from the beginning"),
       before.has_value() ? absl::StrCat(" and before ", PlaceOf(family, *before))
-                         : std::string(" to the end")));
+                         : std::string(" to the end"),
+      ": they are absent, or as they were earlier"));
 }
 
 void SalvageWriter::WriteIfLarge(size_t bytes) {

@@ -37,7 +37,7 @@ class SalvageWriter {
                    std::string_view end);
 
   // What lies between two keys of a family could not be read; nothing: from its
-  // beginning, or to its end.
+  // beginning, or to its end. Older or newer values there may follow.
   void LoseRange(std::string_view family,
                  const std::optional<std::string>& after,
                  const std::optional<std::string>& before);
