@@ -117,17 +117,17 @@ class LogCopy {
   }
 
   void Lose(std::string what) {
-    if (lost_.has_value()) return;
+    if (!lost_.empty()) return;
     lost_ = std::move(what);
   }
 
   // Nothing comes after what was lost last.
   void End() {
-    if (!lost_.has_value()) return;
+    if (lost_.empty()) return;
     losses_->push_back(absl::StrCat(
-        *lost_, ": the commits after revision ",
+        lost_, ": the commits after revision ",
         std::max(last_commit_.value_or(0), writer_->last_committed())));
-    lost_.reset();
+    lost_.clear();
   }
 
  private:
@@ -142,11 +142,11 @@ class LogCopy {
     if (!steps.Iterate(&replay_).ok()) Lose("a batch of a log, in part");
     const std::optional<Revision> last = replay_.last_commit();
     if (!last.has_value()) return;
-    if (lost_.has_value()) {
+    if (!lost_.empty()) {
       const Revision next = replay_.first_commit().value_or(*last + 1);
-      losses_->push_back(absl::StrCat(*lost_, ": the commits", After(),
+      losses_->push_back(absl::StrCat(lost_, ": the commits", After(),
                                       " before revision ", next));
-      lost_.reset();
+      lost_.clear();
     }
     last_commit_ = *last;
   }
@@ -160,7 +160,8 @@ class LogCopy {
   SalvageWriter* const writer_;
   Replay replay_;
   std::vector<std::string>* const losses_;
-  std::optional<std::string> lost_;
+  // What is not there; empty: nothing.
+  std::string lost_;
   std::optional<Revision> last_commit_;
   uint64_t next_sequence_;
 };
