@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <spdlog/spdlog.h>
 
 #include "engine/clock/clock.h"
+#include "engine/crash/crash_point.h"
 #include "service/config/command_line.h"
 #include "service/server/logging.h"
 #include "service/server/server.h"
@@ -37,6 +39,14 @@ int main(int argc, char** argv) {
       restate::LoadConfig(*command_line);
   if (!config.ok()) return Fail(config.status(), kFailed);
   restate::StartLogging(config->log_level);
+  const absl::StatusOr<std::optional<restate::CrashRequest>> crash =
+      restate::RequestedCrash();
+  if (!crash.ok()) return Fail(crash.status(), kUsage);
+  if (crash->has_value()) {
+    spdlog::warn(
+        "RESTATE_CRASH_AT is set: this server ends itself with SIGKILL on its "
+        "way, as only tests want it");
+  }
 
   restate::Termination termination;
   const restate::SystemClock clock;

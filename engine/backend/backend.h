@@ -191,6 +191,10 @@ class Backend {
   // Whether what it holds was changed by others since the last Apply, before
   // this process opened it.
   virtual bool edited_while_closed() const { return false; }
+  // What it holds now, in so far as others can have changed it: the same as
+  // long as nobody, Apply included, has changed anything. Empty if it cannot
+  // tell. Whoever keeps it knows when it has heard of the same edits before.
+  virtual std::string content_mark() const { return ""; }
 
   // Hears of changes that others make to what the backend holds: absolute
   // writes from what was last applied or heard of to what is there now. They

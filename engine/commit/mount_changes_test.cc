@@ -49,6 +49,29 @@ TEST_F(MountsTest, OneThatHasWritesWaitingIsNotUnmounted) {
   EXPECT_EQ(Elsewhere("/a"), Tree(Value::Int(1)));
 }
 
+TEST_F(MountsTest, WhatItsStoreRefusesIsGivenUpIfAsked) {
+  const Spec spec = {"/x", Kind::kElsewhere, {}, "d"};
+  Start({});
+  ASSERT_TRUE(AddMount(spec).ok());
+  elsewhere_->plan.FailWrite(1, Happens::kNot,
+                             absl::FailedPreconditionError("never"));
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  EXPECT_EQ(ErrorReason(RemoveMount("/x").status()), "MOUNT_UNAVAILABLE");
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+  ASSERT_TRUE(RemoveMount("/x", Sequencer::Unapplied::kDiscard).ok());
+  EXPECT_EQ(Get("/x/a"), std::nullopt);
+  // Nothing of it comes back, neither with the next mount there nor with the
+  // next start.
+  ASSERT_TRUE(AddMount(spec).ok());
+  specs_ = {spec};
+  FreezeElsewhere();
+  Crash();
+  ASSERT_TRUE(Flush("/x").ok());
+  EXPECT_EQ(Get("/x/a"), std::nullopt);
+  EXPECT_EQ(Elsewhere("/a"), std::nullopt);
+}
+
 TEST_F(MountsTest, DefinitionsAreRecordedWithTheirCommit) {
   Start({});
   for (Happens happens : {Happens::kNot, Happens::kAllTheSame}) {

@@ -22,6 +22,9 @@ inline constexpr std::string_view kJournalPrefix = "journal/";
 inline constexpr std::string_view kAppliedPrefix = "applied/";
 // There if its cache has more than its backend.
 inline constexpr std::string_view kDirtyPrefix = "dirty/";
+// What it held when edits of it were told, as its backend names that, until it
+// is written to.
+inline constexpr std::string_view kSeenPrefix = "seen/";
 
 inline std::string DefinitionKey(const Path& at) {
   return std::string(kDefinitionPrefix) + at.key();
@@ -37,6 +40,9 @@ inline std::string AppliedKey(const Path& at) {
 }
 inline std::string DirtyKey(const Path& at) {
   return std::string(kDirtyPrefix) + at.key();
+}
+inline std::string SeenKey(const Path& at) {
+  return std::string(kSeenPrefix) + at.key();
 }
 
 // In decimal.

@@ -9,6 +9,7 @@
 #include "engine/commit/executor.h"
 #include "engine/commit/exports.h"
 #include "engine/commit/sequencer_batch.h"
+#include "engine/crash/crash_point.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -505,6 +506,7 @@ void Sequencer::Decide(Batch& batch) {
     }
     last_committed_ = last_given_;
     Released(decision.journal_releases);
+    if (!decision.journal.empty()) ReachCrashPoint(CrashPoint::kDecided);
   }
   ApplyToOtherMounts(batch);
   Publish(batch);

@@ -146,15 +146,20 @@ class Sequencer {
   //   AddMount: ALREADY_EXISTS / MOUNT_EXISTS.
   //   RemoveMount: NOT_FOUND / MOUNT_NOT_FOUND; FAILED_PRECONDITION /
   //   CONFIGURED_MOUNT; UNAVAILABLE / MOUNT_UNAVAILABLE if not everything is in
-  //   the backend: flush it first. The caller ends WatchEdits of the backend.
+  //   the backend and `unapplied` does not say to give it up: flush it first.
+  //   The caller ends WatchEdits of the backend.
   //   Both: UNAVAILABLE / OUTCOME_UNKNOWN, SHUTTING_DOWN.
   using MountCallback = absl::AnyInvocable<void(absl::StatusOr<Revision>)>;
   void AddMount(Mount mount, MountCallback done);
-  void RemoveMount(const Path& at, MountCallback done);
+  enum class Unapplied { kRefuse, kDiscard };
+  void RemoveMount(const Path& at, MountCallback done,
+                   Unapplied unapplied = Unapplied::kRefuse);
   // In path order.
   std::vector<std::shared_ptr<MountedBackend>> mounts() const;
 
-  // Whether a read of `path` touches a mount that takes long to read.
+  // The places of mounts that take long to read; null if there are none.
+  std::shared_ptr<const std::vector<Path>> SlowMounts() const;
+  // Whether a read of `path` touches one.
   bool IsSlow(const Path& path) const;
 
   // Runs `task` on the sequencer's thread between two batches, when everything
@@ -190,6 +195,8 @@ class Sequencer {
     Revision applied_at_open = 0;
     // Of kCached: whether the store knows that something is not flushed.
     bool marked_dirty = false;
+    // Whether the store knows what it holds: kSeenPrefix.
+    bool marked_seen = false;
   };
   using Custody = MountedBackend::Custody;
 
@@ -199,6 +206,8 @@ class Sequencer {
   absl::Status Initialize();
   // Puts the mounts in their places and gives them back what the journal has.
   absl::Status OpenMounts();
+  // Whether others have changed what it holds since that was last told.
+  bool HasNewEdits(const MountedBackend& mounted) const;
   // The places that may not read as they did when the server stopped.
   std::vector<Path> ChangedPlaces() const;
   // The commit that says so.
@@ -250,6 +259,9 @@ class Sequencer {
   // The deletions that end leases.
   void PrepareExpiry(CommitRequest* request);
   absl::Status EnsureReserved(size_t revisions);
+  // Notes that the edits which a mount was opened with are known by now.
+  void AddSeen(const MountedBackend& mounted,
+               std::vector<RecordChange>* records) const;
   // What the batch has for mounts that the commit store does not keep.
   void AddToJournal(const Batch& batch, CommitBatch* decision) const;
   // What was applied and can go from the journal; and that it is gone.
@@ -260,13 +272,11 @@ class Sequencer {
   MountSlot NewSlot(Mount mount);
   // After mounts_ has changed.
   void UseMounts();
-  // The mounts that take long to read; null if there are none. Thread-safe.
-  std::shared_ptr<const std::vector<Path>> SlowMounts() const;
   // Nothing is decided any more: brings what it can to the backends. Returns
   // what a cache could not flush.
   absl::Status StopMounts();
   absl::StatusOr<Revision> AddMountNow(Mount mount);
-  absl::StatusOr<Revision> RemoveMountNow(const Path& at);
+  absl::StatusOr<Revision> RemoveMountNow(const Path& at, Unapplied unapplied);
   // Makes `mounts` the mounts, in a commit about `at`.
   absl::StatusOr<Revision> ChangeMounts(const Path& at,
                                         std::vector<MountSlot> mounts,

@@ -19,11 +19,13 @@ SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
   commit.commit_time = options_.clock->Now();
   commit.origin = CommitOrigin::kMount;
   for (const Path& place : places) {
-    absl::StatusOr<NodeProbe> now = after.clients_tree().Probe(place);
+    // What takes long to read is not waited for: it may have anything, as one
+    // that cannot be read.
+    absl::StatusOr<NodeProbe> now = absl::UnavailableError("");
+    if (!IsSlow(place)) now = after.clients_tree().Probe(place);
     Effect effect;
     effect.index = static_cast<int32_t>(commit.effects.size());
     effect.path = place;
-    // A mount that cannot be read may have anything.
     effect.after_incomplete = !now.ok() || now->exists() || place.is_root();
     effect.kind = effect.after_incomplete ? Effect::Kind::kSet
                                           : Effect::Kind::kDelete;
@@ -124,10 +126,11 @@ void Sequencer::AddMount(Mount mount, MountCallback done) {
   }
 }
 
-void Sequencer::RemoveMount(const Path& at, MountCallback done) {
+void Sequencer::RemoveMount(const Path& at, MountCallback done,
+                            Unapplied unapplied) {
   auto shared = std::make_shared<MountCallback>(std::move(done));
-  absl::AnyInvocable<void()> task = [this, shared, at] {
-    (*shared)(RemoveMountNow(at));
+  absl::AnyInvocable<void()> task = [this, shared, at, unapplied] {
+    (*shared)(RemoveMountNow(at, unapplied));
   };
   if (absl::Status status = queue_.PushTask(task); !status.ok()) {
     (*shared)(std::move(status));
@@ -154,6 +157,9 @@ absl::StatusOr<Revision> Sequencer::AddMountNow(Mount mount) {
                        mount_records::EncodeNumber(slot.journal)});
   }
   records.push_back({mount_records::MountedKey(at), mounted->identity()});
+  const size_t before = records.size();
+  AddSeen(*mounted, &records);
+  slot.marked_seen = records.size() > before;
   if (!mounted->definition().empty()) {
     records.push_back(
         {mount_records::DefinitionKey(at), mounted->definition()});
@@ -166,7 +172,8 @@ absl::StatusOr<Revision> Sequencer::AddMountNow(Mount mount) {
   return revision;
 }
 
-absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
+absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at,
+                                                   Unapplied unapplied) {
   if (recovering_) return StoreReopening();
   const auto found =
       std::find_if(mounts_.begin(), mounts_.end(), [&](const MountSlot& slot) {
@@ -187,7 +194,8 @@ absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
                      "start the server again"),
         {{"mount", at.ToText()}});
   }
-  if (mounted->applier() != nullptr && !mounted->applier()->Clean()) {
+  if (unapplied == Unapplied::kRefuse && mounted->applier() != nullptr &&
+      !mounted->applier()->Clean()) {
     return MakeError(
         Reason::kMountUnavailable,
         absl::StrCat("writes to the mount at ", at.ToText(),
@@ -198,7 +206,8 @@ absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at) {
       {mount_records::DefinitionKey(at), std::nullopt},
       {mount_records::MountedKey(at), std::nullopt},
       {mount_records::AppliedKey(at), std::nullopt},
-      {mount_records::DirtyKey(at), std::nullopt}};
+      {mount_records::DirtyKey(at), std::nullopt},
+      {mount_records::SeenKey(at), std::nullopt}};
   std::vector<JournalRelease> releases;
   if (mounted->custody() == Custody::kApart) {
     records.push_back({mount_records::JournalKey(at), std::nullopt});

@@ -116,10 +116,23 @@ bool Sequencer::IsSlow(const Path& path) const {
          });
 }
 
+void Sequencer::AddSeen(const MountedBackend& mounted,
+                        std::vector<RecordChange>* records) const {
+  if (!mounted.backend().edited_while_closed()) return;
+  std::string mark = mounted.backend().content_mark();
+  const std::string key = mount_records::SeenKey(mounted.at());
+  if (mark.empty() || records_->Find(key) == mark) return;
+  records->push_back({key, std::move(mark)});
+}
+
 void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     if (batch.writes[i].empty()) continue;
     const MountSlot& slot = mounts_[i];
+    if (slot.marked_seen) {
+      decision->records.push_back(
+          {mount_records::SeenKey(slot.mounted->at()), std::nullopt});
+    }
     if (slot.mounted->custody() == Custody::kApart) {
       decision->journal.push_back(MountWrites{slot.journal, batch.writes[i]});
       // What is applied later must not be lost.
@@ -163,6 +176,7 @@ void Sequencer::ApplyToOtherMounts(Batch& batch) {
       continue;
     }
     slot.mounted->Apply(batch.writes[i], last_given_);
+    slot.marked_seen = false;
     if (slot.mounted->custody() == Custody::kCached) slot.marked_dirty = true;
     if (absl::Status down = slot.mounted->down(); !down.ok()) SetHealth(down);
   }
@@ -300,10 +314,16 @@ absl::Status Sequencer::StopMounts() {
   clean.reserved = reserved_;
   AddReleases(&clean);
   for (const MountSlot& slot : mounts_) {
-    if (slot.marked_dirty && slot.mounted->applier()->Clean()) {
+    if (slot.mounted->applier() == nullptr ||
+        !slot.mounted->applier()->Clean()) {
+      continue;
+    }
+    if (slot.marked_dirty) {
       clean.records.push_back(
           {mount_records::DirtyKey(slot.mounted->at()), std::nullopt});
     }
+    // What a directory holds that only people write to.
+    if (!slot.marked_seen) AddSeen(*slot.mounted, &clean.records);
   }
   if (clean.records.empty() && clean.journal_releases.empty()) return lost;
   absl::Status status = options_.commit_store->Commit(clean);

@@ -133,11 +133,15 @@ absl::Status Sequencer::OpenMounts() {
               ? mount_records::DecodeNumber(*known).value_or(next_journal_++)
               : next_journal_++;
       if (options_.commit_store != nullptr) {
+        std::vector<Write> journal;
         absl::Status status = options_.commit_store->ReadJournal(
-            slot.journal, [&mounted](Write write) {
-              mounted.Apply({&write, 1}, write.revision);
-            });
+            slot.journal,
+            [&journal](Write write) { journal.push_back(std::move(write)); });
         if (!status.ok()) return status;
+        // At once: a store that is told of a revision takes it for all of it.
+        if (!journal.empty()) {
+          mounted.Apply(journal, journal.back().revision);
+        }
       }
     }
     mounts_.push_back(std::move(slot));
@@ -145,6 +149,13 @@ absl::Status Sequencer::OpenMounts() {
   options_.mounts.clear();
   UseMounts();
   return absl::OkStatus();
+}
+
+bool Sequencer::HasNewEdits(const MountedBackend& mounted) const {
+  if (!mounted.backend().edited_while_closed()) return false;
+  const std::string mark = mounted.backend().content_mark();
+  return mark.empty() ||
+         records_->Find(mount_records::SeenKey(mounted.at())) != mark;
 }
 
 std::vector<Path> Sequencer::ChangedPlaces() const {
@@ -174,7 +185,7 @@ std::vector<Path> Sequencer::ChangedPlaces() const {
     const bool behind = mounted.custody() == Custody::kApart &&
                         !mounted.backend().slow() && slot.applied_at_open < had;
     if (!same || !mounted.durable() || slot.marked_dirty || behind ||
-        mounted.backend().edited_while_closed()) {
+        HasNewEdits(mounted)) {
       places.push_back(mounted.at());
     }
   }
@@ -213,6 +224,11 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
           {mount_records::DirtyKey(mounted.at()), std::nullopt});
       slot.marked_dirty = false;
     }
+    const size_t others = reset.records.size();
+    AddSeen(mounted, &reset.records);
+    slot.marked_seen =
+        reset.records.size() > others ||
+        records_->Find(mount_records::SeenKey(mounted.at())).has_value();
   }
   for (const auto& [key, identity] : before) {
     reset.records.push_back({key, std::nullopt});

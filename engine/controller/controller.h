@@ -134,8 +134,10 @@ class Controller {
   void AddMount(Mount mount, Sequencer::MountCallback done) {
     sequencer_->AddMount(std::move(mount), std::move(done));
   }
-  void RemoveMount(const Path& at, Sequencer::MountCallback done) {
-    sequencer_->RemoveMount(at, std::move(done));
+  void RemoveMount(
+      const Path& at, Sequencer::MountCallback done,
+      Sequencer::Unapplied unapplied = Sequencer::Unapplied::kRefuse) {
+    sequencer_->RemoveMount(at, std::move(done), unapplied);
   }
   std::vector<std::shared_ptr<MountedBackend>> Mounts() const {
     return sequencer_->mounts();

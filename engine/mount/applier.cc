@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/crash/crash_point.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -311,6 +312,7 @@ void Applier::ApplyPending() {
       options_.apply != nullptr
           ? options_.apply(std::move(writes), through)
           : options_.backend->Apply(writes, through);
+  if (status.ok()) ReachCrashPoint(CrashPoint::kApplied);
   SnapshotOr base = status.ok() ? options_.backend->TakeSnapshot()
                                 : SnapshotOr(status);
   Garbage garbage;

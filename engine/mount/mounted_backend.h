@@ -77,6 +77,7 @@ class MountedBackend {
 
   const Path& at() const { return at_; }
   Backend& backend() { return *backend_; }
+  const Backend& backend() const { return *backend_; }
   Custody custody() const { return custody_; }
   const std::optional<CachePolicy>& cache() const { return cache_; }
   const std::string& definition() const { return definition_; }

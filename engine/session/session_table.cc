@@ -97,6 +97,7 @@ class SessionTable::SessionStream final : public EventStream {
     }
     return taken;
   }
+  bool MayWait() const override { return session_->receiver->MayWait(); }
   bool HeartbeatDue(absl::Time now) const override {
     return session_->receiver->HeartbeatDue(now);
   }

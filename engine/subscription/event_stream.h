@@ -109,6 +109,10 @@ class EventStream {
   virtual absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
                                     absl::Time now, Parcel* parcel) = 0;
 
+  // Whether Take may have to wait for a network: it is to read a snapshot that
+  // touches a mount which takes long to read, or may find that it is.
+  virtual bool MayWait() const { return false; }
+
   // Whether Take would give a heartbeat now, though nothing waits. Cheap: no
   // lock.
   virtual bool HeartbeatDue(absl::Time now) const = 0;

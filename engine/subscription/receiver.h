@@ -121,6 +121,8 @@ class Receiver final : public GateWaiter,
   // EventStream::Take and HeartbeatDue.
   absl::StatusOr<bool> Take(uint64_t stream, size_t max_bytes,
                             size_t max_events, absl::Time now, Parcel* parcel);
+  // EventStream::MayWait.
+  bool MayWait() const;
   bool HeartbeatDue(absl::Time now) const {
     return absl::ToUnixMillis(now) >=
            next_heartbeat_.load(std::memory_order_relaxed);
@@ -242,6 +244,8 @@ class Receiver final : public GateWaiter,
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   // It is to look again although nothing was queued.
   bool poked_ ABSL_GUARDED_BY(mutex_) = false;
+  // A snapshot is to be read, or may turn out to be.
+  bool reads_tree_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Of the queue and of what is held; counted until it is told.
   std::atomic<size_t> queued_bytes_ = 0;

@@ -58,6 +58,7 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
     MutexLock lock(&mutex_);
     if (!end_.ok()) return end_;
     subscriptions_[subscription->id()] = subscription;
+    reads_tree_ |= !std::holds_alternative<StartNow>(spec.start);
     if (after != nullptr) {
       progress.mode = Mode::kReplaying;
       progress.replay_from = after->position;
@@ -268,6 +269,8 @@ void Receiver::SetReplayingLocked(Subscription* subscription, Revision after) {
   progress.mode = Mode::kReplaying;
   progress.replay_from = ResumePosition{after, std::nullopt};
   progress.replay_after_entry = pushed_;
+  // The history may turn out to be too short.
+  reads_tree_ = true;
   AddOnce(&replaying_, subscription);
 }
 
@@ -279,6 +282,7 @@ void Receiver::PushLocked(QueueEntry entry) {
     progress.queued_bytes.fetch_add(static_cast<int64_t>(entry.bytes),
                                     std::memory_order_relaxed);
   }
+  reads_tree_ |= entry.kind == QueueEntry::Kind::kLost;
   queue_.push_back(std::move(entry));
   ++pushed_;
 }

@@ -17,6 +17,18 @@ void Forget(std::vector<Subscription*>* list, const Subscription* subscription) 
               list->end());
 }
 
+// Whether what reads at the places of `pattern` may read below `place`.
+bool Touches(const PathPattern& pattern, const Path& place) {
+  const Segments a = pattern.segments();
+  const Segments b = place.segments();
+  auto in_a = a.begin();
+  auto in_b = b.begin();
+  for (; in_a != a.end() && in_b != b.end(); ++in_a, ++in_b) {
+    if (*in_a != kWildcard && *in_a != *in_b) return false;
+  }
+  return true;
+}
+
 bool Contains(const std::vector<Subscription*>& list,
               const Subscription* subscription) {
   return std::find(list.begin(), list.end(), subscription) != list.end();
@@ -57,6 +69,21 @@ void Receiver::Detach(uint64_t stream) {
   }
 }
 
+bool Receiver::MayWait() const {
+  const auto slow = parts_.sequencer->SlowMounts();
+  if (slow == nullptr) return false;
+  MutexLock lock(&mutex_);
+  if (!reads_tree_) return false;
+  for (const auto& [id, subscription] : subscriptions_) {
+    for (const PathPattern& pattern : subscription->spec().patterns) {
+      for (const Path& place : *slow) {
+        if (Touches(pattern, place)) return true;
+      }
+    }
+  }
+  return false;
+}
+
 absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
                                     size_t max_events, absl::Time now,
                                     Parcel* parcel) {
@@ -95,6 +122,7 @@ absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
       continue;
     }
     if (!end_.ok()) return end_;
+    reads_tree_ = !holding_.empty() || !replaying_.empty();
     waiting_ = true;
     return false;
   }

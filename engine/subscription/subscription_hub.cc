@@ -35,6 +35,7 @@ class SubscriptionHub::PlainStream final : public EventStream {
     }
     return taken;
   }
+  bool MayWait() const override { return receiver_->MayWait(); }
   bool HeartbeatDue(absl::Time now) const override {
     return receiver_->HeartbeatDue(now);
   }

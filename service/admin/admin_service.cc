@@ -158,6 +158,7 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
+       .patient = parts_.patient,
        .counted = CountedCall(parts_.calls, Rpc::kBackup),
        .write_deadline = kBackupPatience,
        .overdue = MakeError(Reason::kSnapshotExpired,
@@ -175,7 +176,7 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
     options.expected_entries = ExpectedEntries(*parts_.controller);
     pump->Begin(std::make_unique<BackupSource>(
         BackupWriter(*std::move(checkpoint), std::move(options)),
-        parts_.open_streams));
+        parts_.controller->IsSlow(Path()), parts_.open_streams));
   });
   return pump.get();
 }

@@ -12,6 +12,7 @@
 #include "service/mounts/mount_operations.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
+#include "service/streams/work_threads.h"
 
 namespace restate {
 
@@ -23,6 +24,8 @@ struct AdminServiceParts {
   CallCounters* calls = nullptr;
   // What waits for the batch that is being committed is done here.
   WorkThread* worker = nullptr;
+  // What reads stores in a network is read here.
+  WorkThreads* patient = nullptr;
   // What waits for many of them: a restore.
   WorkThread* restorer = nullptr;
   MountOperations* mounts = nullptr;

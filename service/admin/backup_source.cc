@@ -8,9 +8,9 @@
 
 namespace restate {
 
-BackupSource::BackupSource(BackupWriter writer,
+BackupSource::BackupSource(BackupWriter writer, bool slow,
                            const OpenStreams* open_streams)
-    : writer_(std::move(writer)), open_streams_(open_streams) {}
+    : writer_(std::move(writer)), slow_(slow), open_streams_(open_streams) {}
 
 Supply BackupSource::Next(v1::BackupResponse* message, absl::Status* end) {
   if (open_streams_->draining()) {

@@ -13,13 +13,16 @@ namespace restate {
 class BackupSource final : public MessageSource<v1::BackupResponse> {
  public:
   // `open_streams` outlives this; when it drains, the source ends with
-  // UNAVAILABLE / SHUTTING_DOWN.
-  BackupSource(BackupWriter writer, const OpenStreams* open_streams);
+  // UNAVAILABLE / SHUTTING_DOWN. `slow`: whether there are mounts that take long
+  // to read.
+  BackupSource(BackupWriter writer, bool slow, const OpenStreams* open_streams);
 
   Supply Next(v1::BackupResponse* message, absl::Status* end) override;
+  bool MayBlock() const override { return slow_; }
 
  private:
   BackupWriter writer_;
+  const bool slow_;
   const OpenStreams* const open_streams_;
 };
 

@@ -65,7 +65,20 @@ grpc::ServerUnaryReactor* AdminService::Unmount(
   const UnaryCall call(parts_.calls, Rpc::kUnmount, context);
   absl::StatusOr<Path> at = DecodePath(request->path());
   if (!at.ok()) return call.Finished(at.status());
-  parts_.mounts->Unmount(*at, Answer(parts_.controller, call, response));
+  parts_.mounts->Unmount(
+      *at,
+      request->discard_unapplied() ? Sequencer::Unapplied::kDiscard
+                                   : Sequencer::Unapplied::kRefuse,
+      [controller = parts_.controller, call, response](
+          absl::StatusOr<MountOperations::Unmounted> unmounted) {
+        if (unmounted.ok()) {
+          response->set_revision(unmounted->revision);
+          response->set_epoch(controller->epoch());
+          response->set_discarded_writes(
+              static_cast<int64_t>(unmounted->discarded_writes));
+        }
+        call.Finish(unmounted.status());
+      });
   return call.reactor();
 }
 

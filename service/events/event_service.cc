@@ -41,6 +41,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
   const std::shared_ptr<BytesPump> pump =
       BytesPump::Open({.open_streams = parts_.open_streams,
                        .worker = parts_.pumps->Next(),
+                       .patient = parts_.patient,
                        .counted = CountedCall(parts_.calls, Rpc::kSubscribe)});
   const absl::StatusOr<v1::SubscribeRequest> proto =
       ParseBytes<v1::SubscribeRequest>(*request);
@@ -66,6 +67,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::OpenSession(
   const std::shared_ptr<BytesPump> pump = BytesPump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.pumps->Next(),
+       .patient = parts_.patient,
        .counted = CountedCall(parts_.calls, Rpc::kOpenSession)});
   absl::StatusOr<v1::OpenSessionRequest> proto =
       ParseBytes<v1::OpenSessionRequest>(*request);

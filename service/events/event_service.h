@@ -35,6 +35,8 @@ struct EventServiceParts {
   WorkThread* subscriber = nullptr;
   // Run streams that have something to send after having had nothing.
   WorkThreads* pumps = nullptr;
+  // Run streams that are to read a snapshot of a store in a network.
+  WorkThreads* patient = nullptr;
 };
 
 // The service's methods: typed, but for the two streams, whose messages are

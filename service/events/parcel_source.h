@@ -34,6 +34,9 @@ struct ParcelSourceOptions {
 class ParcelSource : public MessageSource<grpc::ByteBuffer> {
  public:
   Supply Next(grpc::ByteBuffer* message, absl::Status* end) override;
+  bool MayBlock() const override {
+    return sent_ == messages_.size() && stream_->MayWait();
+  }
   bool Due(absl::Time now) const override {
     return stream_->HeartbeatDue(now);
   }

@@ -1,5 +1,7 @@
 #include "service/mounts/mount_operations.h"
 
+#include <spdlog/spdlog.h>
+
 #include <cstddef>
 #include <future>
 #include <string>
@@ -39,6 +41,21 @@ class Flushes {
   absl::Status status_;
   MountOperations::Done done_;
 };
+
+// Why a mount is not unmounted.
+absl::Status NotApplied(const MountedBackend& mounted,
+                        const absl::Status& why) {
+  const size_t writes = mounted.Status().applier->pending_writes;
+  if (writes == 0) return why;
+  const std::string at = mounted.at().ToText();
+  return MakeError(
+      Reason::kMountUnavailable,
+      absl::StrCat("the mount at ", at, " stays, for ", writes,
+                   " writes are not in its store (", why.message(),
+                   "): unmount it when the store has taken them, or with "
+                   "discard_unapplied to give them up"),
+      {{"mount", at}, {"unapplied_writes", absl::StrCat(writes)}});
+}
 
 }  // namespace
 
@@ -90,69 +107,89 @@ absl::StatusOr<restate::Mount> MountOperations::Open(const MountConfig& mount) {
   return opened.get_future().get();
 }
 
-void MountOperations::Unmount(const Path& at, Done done) {
-  auto shared = std::make_shared<Done>(std::move(done));
-  const Mounted mounted = MountedAt(at);
-  if (mounted == nullptr || mounted->definition().empty()) {
+void MountOperations::Unmount(const Path& at, Sequencer::Unapplied unapplied,
+                              UnmountDone done) {
+  auto leaving = std::make_shared<Leaving>();
+  leaving->mounted = MountedAt(at);
+  leaving->unapplied = unapplied;
+  leaving->done = std::move(done);
+  if (leaving->mounted == nullptr || leaving->mounted->definition().empty()) {
     // Says why not.
     parts_.controller->RemoveMount(
-        at, [shared](absl::StatusOr<Revision> result) {
-          (*shared)(std::move(result));
+        at, [leaving](absl::StatusOr<Revision> result) {
+          leaving->done(result.status());
         });
     return;
   }
-  mounted->Flush([this, mounted, shared](absl::Status status) {
-    if (status.ok()) {
-      Leave(mounted, shared);
+  leaving->mounted->Flush([this, leaving](absl::Status status) {
+    if (status.ok() || leaving->unapplied == Sequencer::Unapplied::kDiscard) {
+      Leave(leaving, status);
     } else {
-      (*shared)(std::move(status));
+      leaving->done(NotApplied(*leaving->mounted, status));
     }
   });
 }
 
-void MountOperations::Leave(const Mounted& mounted, SharedDone done) {
-  absl::Status status =
-      parts_.controller->AtBoundary([this, mounted, done]() mutable {
-        mounted->SetLeaving(true);
-        mounted->Flush([this, mounted, done](absl::Status flushed) {
-          if (flushed.ok()) {
-            Remove(mounted, done);
+void MountOperations::Leave(const SharedLeaving& leaving,
+                            const absl::Status& flushed) {
+  absl::Status status = parts_.controller->AtBoundary(
+      [this, leaving, again = flushed.ok()] {
+        leaving->mounted->SetLeaving(true);
+        if (!again) {
+          Remove(leaving);
+          return;
+        }
+        leaving->mounted->Flush([this, leaving](absl::Status rest) {
+          if (rest.ok() ||
+              leaving->unapplied == Sequencer::Unapplied::kDiscard) {
+            Remove(leaving);
           } else {
-            Stay(mounted, std::move(flushed), done);
+            Stay(leaving, NotApplied(*leaving->mounted, rest));
           }
         });
       });
-  if (!status.ok()) (*done)(std::move(status));
+  if (!status.ok()) leaving->done(std::move(status));
 }
 
-void MountOperations::Remove(const Mounted& mounted, SharedDone done) {
+void MountOperations::Remove(const SharedLeaving& leaving) {
   parts_.controller->RemoveMount(
-      mounted->at(),
-      [this, mounted, done](absl::StatusOr<Revision> removed) mutable {
+      leaving->mounted->at(),
+      [this, leaving](absl::StatusOr<Revision> removed) {
         if (!removed.ok()) {
-          Stay(mounted, removed.status(), done);
+          Stay(leaving, removed.status());
           return;
         }
         // Waits for threads that may wait for this one.
-        parts_.worker->Post([mounted = std::move(mounted), done,
-                             revision = *removed]() mutable {
-          mounted->backend().WatchEdits(nullptr);
-          if (mounted->applier() != nullptr) {
-            mounted->applier()->Stop(Applier::Rest::kAbandon).IgnoreError();
-          }
-          mounted.reset();
-          (*done)(revision);
+        parts_.worker->Post([leaving, revision = *removed] {
+          End(leaving.get(), revision);
         });
-      });
+      },
+      leaving->unapplied);
 }
 
-void MountOperations::Stay(const Mounted& mounted, absl::Status why,
-                           SharedDone done) {
+void MountOperations::End(Leaving* leaving, Revision revision) {
+  Unmounted unmounted;
+  unmounted.revision = revision;
+  leaving->mounted->backend().WatchEdits(nullptr);
+  if (Applier* const applier = leaving->mounted->applier()) {
+    applier->Stop(Applier::Rest::kAbandon).IgnoreError();
+    unmounted.discarded_writes = applier->Status().pending_writes;
+  }
+  if (unmounted.discarded_writes > 0) {
+    spdlog::warn("the mount at {} was unmounted, and {} writes that its store "
+                 "did not have were discarded, as was asked for",
+                 leaving->mounted->at().ToText(), unmounted.discarded_writes);
+  }
+  leaving->mounted.reset();
+  leaving->done(unmounted);
+}
+
+void MountOperations::Stay(const SharedLeaving& leaving, absl::Status why) {
   const absl::Status status = parts_.controller->AtBoundary(
-      [mounted] { mounted->SetLeaving(false); });
+      [leaving] { leaving->mounted->SetLeaving(false); });
   // Once stopped nobody writes any more.
   status.IgnoreError();
-  (*done)(std::move(why));
+  leaving->done(std::move(why));
 }
 
 void MountOperations::Flush(const Path& path, Done done) {

@@ -45,8 +45,15 @@ class MountOperations {
 
   // Flushes, then unmounts: first while writes go on, for that may take long,
   // then once more while none are taken. Errors of Sequencer::RemoveMount; the
-  // mount stays then.
-  void Unmount(const Path& at, Done done);
+  // mount stays then. With kDiscard, what the store does not take is given up.
+  struct Unmounted {
+    Revision revision = 0;
+    // The paths whose newest value is not known to be in the store.
+    size_t discarded_writes = 0;
+  };
+  using UnmountDone = absl::AnyInvocable<void(absl::StatusOr<Unmounted>)>;
+  void Unmount(const Path& at, Sequencer::Unapplied unapplied,
+               UnmountDone done);
 
   // Gives a revision up to which everything is in the backends of the mounts
   // that serve the path or something below it.
@@ -59,15 +66,24 @@ class MountOperations {
 
  private:
   using Mounted = std::shared_ptr<MountedBackend>;
-  using SharedDone = std::shared_ptr<Done>;
+
+  // An unmount on its way.
+  struct Leaving {
+    Mounted mounted;
+    Sequencer::Unapplied unapplied = Sequencer::Unapplied::kRefuse;
+    UnmountDone done;
+  };
+  using SharedLeaving = std::shared_ptr<Leaving>;
 
   // On the worker.
   absl::StatusOr<restate::Mount> Open(const MountConfig& mount);
-  // The steps of Unmount after the first flush.
-  void Leave(const Mounted& mounted, SharedDone done);
-  void Remove(const Mounted& mounted, SharedDone done);
+  // The steps of Unmount after the first flush, which has ended with `flushed`.
+  void Leave(const SharedLeaving& leaving, const absl::Status& flushed);
+  void Remove(const SharedLeaving& leaving);
+  // On the worker.
+  static void End(Leaving* leaving, Revision revision);
   // It is not unmounted after all.
-  void Stay(const Mounted& mounted, absl::Status why, SharedDone done);
+  void Stay(const SharedLeaving& leaving, absl::Status why);
 
   Mounted MountedAt(const Path& at) const;
   v1::MountInfo InfoOf(const MountedBackend& mounted) const;

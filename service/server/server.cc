@@ -26,6 +26,9 @@ constexpr absl::Duration kEngineTickInterval = absl::Milliseconds(50);
 constexpr absl::Duration kStreamGrace = absl::Seconds(5);
 constexpr std::chrono::milliseconds kCallGrace{500};
 
+// How many reads of stores in a network go on at a time.
+constexpr size_t kPatientThreads = 8;
+
 // A peer that is gone without a word is found within 40 s.
 constexpr int kKeepaliveMillis = 30'000;
 constexpr int kKeepaliveTimeoutMillis = 10'000;
@@ -59,6 +62,7 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
       restore_thread_("restate-restore"),
       mount_thread_("restate-mount"),
       pump_threads_("restate-pump"),
+      patient_threads_("restate-wait", kPatientThreads),
       mount_operations_({.controller = controller_.get(),
                          .factory = mount_factory_.get(),
                          .worker = &mount_thread_},
@@ -68,7 +72,8 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
                       .limits = config.limits.request,
                       .open_streams = &open_streams_,
                       .calls = &calls_,
-                      .worker = &read_thread_}),
+                      .worker = &read_thread_,
+                      .patient = &patient_threads_}),
       event_service_({.controller = controller_.get(),
                       .clock = clock,
                       .limits = config.limits.request,
@@ -76,13 +81,15 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
                       .open_streams = &open_streams_,
                       .calls = &calls_,
                       .subscriber = &subscribe_thread_,
-                      .pumps = &pump_threads_}),
+                      .pumps = &pump_threads_,
+                      .patient = &patient_threads_}),
       derivation_service_(controller_.get(), config.limits.request, &calls_),
       admin_service_({.controller = controller_.get(),
                       .clock = clock,
                       .open_streams = &open_streams_,
                       .calls = &calls_,
                       .worker = &subscribe_thread_,
+                      .patient = &patient_threads_,
                       .restorer = &restore_thread_,
                       .mounts = &mount_operations_}),
       export_service_({.controller = controller_.get(),

@@ -79,6 +79,7 @@ class Server {
   WorkThread restore_thread_;
   WorkThread mount_thread_;
   WorkThreads pump_threads_;
+  WorkThreads patient_threads_;
   MountOperations mount_operations_;
   StateService state_service_;
   EventService event_service_;

@@ -25,8 +25,6 @@
 namespace restate {
 namespace {
 
-// How many reads of remote mounts go on at a time.
-constexpr size_t kSlowReadThreads = 8;
 constexpr size_t kDefaultPageSize = 1'000;
 constexpr size_t kMaxPageSize = 10'000;
 // A page stays below what gRPC clients accept by default, 4 MiB.
@@ -68,8 +66,7 @@ StateService::StateService(StateServiceParts parts)
                    .limits = parts_.limits,
                    .open_streams = parts_.open_streams,
                    .calls = parts_.calls},
-      pinned_states_(parts_.clock),
-      slow_reads_("slow_read", kSlowReadThreads) {}
+      pinned_states_(parts_.clock) {}
 
 template <typename PathProtos, typename Read>
 void StateService::FinishRead(const UnaryCall& call, const PathProtos& paths,
@@ -83,7 +80,7 @@ void StateService::FinishRead(const UnaryCall& call, const PathProtos& paths,
     call.Finish(read());
     return;
   }
-  slow_reads_.Next()->Post(
+  parts_.patient->Next()->Post(
       [call, read = std::move(read)]() mutable { call.Finish(read()); });
 }
 
@@ -389,6 +386,7 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
+       .patient = parts_.patient,
        .counted = CountedCall(parts_.calls, Rpc::kStreamState),
        .write_deadline = kPinTime,
        .overdue = MakeError(Reason::kSnapshotExpired,
@@ -419,7 +417,8 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
         }
         if (!state.ok()) return pump->Begin(state.status());
         pump->Begin(std::make_unique<StateSource>(
-            *std::move(state), parts_.controller->epoch(), path, view, encoding,
+            *std::move(state), parts_.controller->epoch(), path, view,
+            parts_.controller->IsSlow(path), encoding,
             std::min(kStreamStateChunkBytes,
                      parts_.limits.max_message_bytes / 4),
             parts_.open_streams));

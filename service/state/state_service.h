@@ -29,6 +29,8 @@ struct StateServiceParts {
   // Reads that waited for a revision are done here: the sequencer's thread,
   // which ends the wait, must not read.
   WorkThread* worker = nullptr;
+  // What touches mounts that take long to read is read here.
+  WorkThreads* patient = nullptr;
 };
 
 // The service's methods: typed, but for Write, which reads and writes bytes
@@ -117,8 +119,6 @@ class StateService final : public StateServiceBase {
   const StateServiceParts parts_;
   const WriteStreamParts write_parts_;
   PinnedStates pinned_states_;
-  // Where reads wait for a network. Last: ends before what they use.
-  WorkThreads slow_reads_;
 };
 
 }  // namespace restate

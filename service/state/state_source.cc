@@ -10,11 +10,12 @@
 namespace restate {
 
 StateSource::StateSource(std::shared_ptr<const PublishedState> state,
-                         std::string epoch, Path path, View view,
+                         std::string epoch, Path path, View view, bool slow,
                          v1::ValueEncoding encoding, size_t chunk_bytes,
                          const OpenStreams* open_streams)
     : state_(std::move(state)),
       epoch_(std::move(epoch)),
+      slow_(slow),
       encoding_(encoding),
       chunk_bytes_(chunk_bytes),
       open_streams_(open_streams),

@@ -24,16 +24,19 @@ inline constexpr size_t kStreamStateChunkBytes = size_t{256} << 10;
 class StateSource final : public MessageSource<v1::StreamStateResponse> {
  public:
   // `open_streams` outlives this; when it drains, the source ends with
-  // UNAVAILABLE / SHUTTING_DOWN.
+  // UNAVAILABLE / SHUTTING_DOWN. `slow`: whether the path touches a mount that
+  // takes long to read.
   StateSource(std::shared_ptr<const PublishedState> state, std::string epoch,
-              Path path, View view, v1::ValueEncoding encoding,
+              Path path, View view, bool slow, v1::ValueEncoding encoding,
               size_t chunk_bytes, const OpenStreams* open_streams);
 
   Supply Next(v1::StreamStateResponse* message, absl::Status* end) override;
+  bool MayBlock() const override { return slow_; }
 
  private:
   const std::shared_ptr<const PublishedState> state_;
   const std::string epoch_;
+  const bool slow_;
   const v1::ValueEncoding encoding_;
   const size_t chunk_bytes_;
   const OpenStreams* const open_streams_;

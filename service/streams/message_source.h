@@ -23,8 +23,12 @@ class MessageSource {
   virtual ~MessageSource() = default;
 
   // Fills `*message`, which may hold an earlier message and is cleared first,
-  // without blocking.
+  // without blocking, unless MayBlock says so.
   virtual Supply Next(Message* message, absl::Status* end) = 0;
+
+  // Whether Next may block after all, for a store in a network. Asked by the
+  // one who is about to call Next.
+  virtual bool MayBlock() const { return false; }
 
   // Whether Next, which had nothing, would have something now only because time
   // has passed. Asked about once a second while nobody is inside Next; called

@@ -19,6 +19,7 @@
 #include "service/streams/message_source.h"
 #include "service/streams/open_streams.h"
 #include "service/streams/work_thread.h"
+#include "service/streams/work_threads.h"
 
 namespace restate {
 
@@ -27,6 +28,8 @@ struct StreamPumpOptions {
   OpenStreams* open_streams = nullptr;
   // Runs the pump after a wake-up.
   WorkThread* worker = nullptr;
+  // Run it while its source may block. Needed if it ever may.
+  WorkThreads* patient = nullptr;
   // Which call it is.
   CountedCall counted;
   // A reader that takes longer than this for one message is sent `overdue`, and
@@ -190,36 +193,42 @@ class StreamPump final
     Pump();
   }
 
-  // REQUIRES: `kTaking`, entered by the caller.
+  // REQUIRES: `kTaking`, entered by the caller. Never blocks.
   void Pump() {
+    if (!source_->MayBlock()) return Take();
+    options_.patient->Next()->Post(
+        [self = this->shared_from_this()] { self->Take(); });
+  }
+
+  // The same, on a thread that may wait if the source may.
+  void Take() {
     // gRPC may be done with the call before StartWrite returns.
     const auto self = this->shared_from_this();
     absl::Status end;
     std::unique_ptr<Source> dropped;
     uint64_t write = 0;
-    while (true) {
-      const Supply supply = source_->Next(&message_, &end);
+    const Supply supply = source_->Next(&message_, &end);
+    bool again = false;
+    {
       MutexLock lock(&mutex_);
       if (cancelled_) {
         end = absl::CancelledError("the client has gone");
         dropped = FinishLocked();
-        break;
-      }
-      if (supply == Supply::kEnd) {
+      } else if (supply == Supply::kEnd) {
         dropped = FinishLocked();
-        break;
-      }
-      if (supply == Supply::kMessage) {
+      } else if (supply == Supply::kMessage) {
         state_ = State::kWriting;
         write = ++writes_;
-        break;
-      }
-      // Woken while the source was saying that it has nothing: ask again.
-      if (!std::exchange(woken_, false)) {
-        state_ = State::kIdle;
-        return;
+      } else {
+        // Woken while the source was saying that it has nothing: ask again.
+        again = std::exchange(woken_, false);
+        if (!again) {
+          state_ = State::kIdle;
+          return;
+        }
       }
     }
+    if (again) return Pump();
     if (write == 0) {
       dropped.reset();
       End(ToGrpcStatus(end));

@@ -1,6 +1,7 @@
 #include "service/streams/stream_pump.h"
 
 #include <grpcpp/grpcpp.h>
+#include <pthread.h>
 
 #include <chrono>
 #include <deque>
@@ -78,8 +79,11 @@ class Script {
   Supply Next(Message* message, absl::Status* end) {
     std::function<void()> call;
     Supply supply = Supply::kNothingYet;
+    char name[16] = "";
+    pthread_getname_np(pthread_self(), name, sizeof(name));
     {
       MutexLock lock(&mutex_);
+      thread_ = name;
       if (!texts_.empty()) {
         message->mutable_batch()->set_epoch(std::move(texts_.front()));
         texts_.pop_front();
@@ -96,6 +100,20 @@ class Script {
     return supply;
   }
 
+  void SetMayBlock(bool may_block) {
+    MutexLock lock(&mutex_);
+    may_block_ = may_block;
+  }
+  bool may_block() {
+    MutexLock lock(&mutex_);
+    return may_block_;
+  }
+  // The name of the one that called Next last.
+  std::string thread() {
+    MutexLock lock(&mutex_);
+    return thread_;
+  }
+
   Flag asked_in_vain;
   Flag due_asked;
   Flag dropped;
@@ -108,6 +126,8 @@ class Script {
   std::function<void()> when_empty_ ABSL_GUARDED_BY(mutex_);
   absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::string due_text_ ABSL_GUARDED_BY(mutex_);
+  bool may_block_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string thread_ ABSL_GUARDED_BY(mutex_);
 };
 
 class ScriptSource final : public MessageSource<Message> {
@@ -117,6 +137,7 @@ class ScriptSource final : public MessageSource<Message> {
   Supply Next(Message* message, absl::Status* end) override {
     return script_->Next(message, end);
   }
+  bool MayBlock() const override { return script_->may_block(); }
   bool Due(absl::Time now) const override { return script_->Due(now); }
 
  private:
@@ -134,6 +155,7 @@ class StreamPumpTest : public testing::Test {
         const v1::SubscribeRequest* request) override {
       StreamPumpOptions options{.open_streams = &test_->open_streams_,
                                 .worker = &test_->worker_,
+                                .patient = &test_->patient_,
                                 .write_deadline = absl::Seconds(60),
                                 .overdue = MakeError(Reason::kSnapshotExpired,
                                                      "too slow"),
@@ -184,6 +206,7 @@ class StreamPumpTest : public testing::Test {
   FakeClock clock_;
   OpenStreams open_streams_;
   WorkThread worker_{"worker"};
+  WorkThreads patient_{"patient", 1};
   Script script_;
   bool begin_at_once_ = true;
   Flag opened_;
@@ -223,6 +246,25 @@ TEST_F(StreamPumpTest, GoesOnWhenWoken) {
   EXPECT_TRUE(reader_->Finish().ok());
   // After the end nobody is woken.
   waker();
+}
+
+TEST_F(StreamPumpTest, WaitsOnlyWhereItMay) {
+  script_.SetMayBlock(true);
+  Subscribe();
+  script_.asked_in_vain.Wait();
+  EXPECT_EQ(script_.thread(), "patient0");
+  script_.Add("one");
+  script_.SetMayBlock(false);
+  pump_->Waker()();
+  EXPECT_EQ(Read(), "one");
+  script_.SetMayBlock(true);
+  script_.Add("two");
+  script_.End(absl::OkStatus());
+  pump_->Waker()();
+  EXPECT_EQ(Read(), "two");
+  EXPECT_EQ(Read(), "");
+  EXPECT_TRUE(reader_->Finish().ok());
+  EXPECT_EQ(script_.thread(), "patient0");
 }
 
 TEST_F(StreamPumpTest, AWakeUpWhileTheSourceSaysNoIsNotLost) {

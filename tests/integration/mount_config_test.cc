@@ -189,5 +189,61 @@ TEST_F(MountConfigTest, AStopThatCannotFlushSaysSo) {
       << server_->Log();
 }
 
+TEST_F(MountConfigTest, EditsMadeWhileTheServerIsDownAreToldOnce) {
+  const auto type = [this](const std::string& file, const std::string& text) {
+    std::filesystem::create_directories(
+        std::filesystem::path(In(file)).parent_path());
+    std::ofstream(In(file)) << text;
+  };
+  const std::string mounts =
+      "- {path: /f, backend: filesystem, directory: " + In("f") + "}\n" +
+      "- {path: /ro, backend: filesystem, read_only: true, directory: " +
+      In("ro") + "}\n";
+  type("ro/x.json", "1");
+  type("f/there.json", "1");
+  Write(mounts);
+  ASSERT_TRUE(Start().ok());
+  NewClient()->Set("/f/a", "1");
+  int64_t revision = NewClient()->Revision();
+  // What was there at the first start is nothing new.
+  StopAndStart(mounts);
+  EXPECT_EQ(ResetsAfter(revision), std::vector<std::string>());
+
+  revision = NewClient()->Revision();
+  ASSERT_EQ(server_->Terminate(), 0);
+  type("f/a.json", "2");
+  type("ro/x.json", "2");
+  ASSERT_TRUE(Start().ok());
+  const std::vector<std::string> both = {"/f", "/ro"};
+  EXPECT_EQ(ResetsAfter(revision), both);
+  EXPECT_EQ(NewClient()->Get("/f/a"), "2");
+  // Neither a clean restart nor a kill tells it again.
+  for (const bool kill : {false, true, false}) {
+    if (kill) {
+      server_->Kill();
+    } else {
+      ASSERT_EQ(server_->Terminate(), 0);
+    }
+    ASSERT_TRUE(Start().ok());
+    EXPECT_EQ(ResetsAfter(revision), both) << kill;
+  }
+
+  // What was known once is new again when something else came between.
+  NewClient()->Set("/f/a", "3");
+  type("ro/x.json", "3");
+  const auto client = NewClient();
+  while (client->Get("/ro/x") != "3" && !HasFailure()) {
+  }
+  MountClient(client->channel()).Flush("/f");
+  revision = client->Revision();
+  server_->Kill();
+  type("f/a.json", "2");
+  type("ro/x.json", "2");
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(ResetsAfter(revision), both);
+  EXPECT_EQ(NewClient()->Get("/f/a"), "2");
+  EXPECT_EQ(NewClient()->Get("/ro/x"), "2");
+}
+
 }  // namespace
 }  // namespace restate::test

@@ -39,8 +39,10 @@ Reply<v1::MountResponse> MountClient::Mount(const std::string& spec) {
   return Call(*stub_, &v1::AdminService::Stub::Mount, request);
 }
 
-Reply<v1::UnmountResponse> MountClient::Unmount(const std::string& path) {
+Reply<v1::UnmountResponse> MountClient::Unmount(const std::string& path,
+                                                bool discard_unapplied) {
   v1::UnmountRequest request;
+  request.set_discard_unapplied(discard_unapplied);
   request.mutable_path()->set_text(path);
   return Call(*stub_, &v1::AdminService::Stub::Unmount, request);
 }

@@ -20,7 +20,8 @@ class MountClient {
 
   // `spec` is a MountSpec in JSON.
   Reply<v1::MountResponse> Mount(const std::string& spec);
-  Reply<v1::UnmountResponse> Unmount(const std::string& path);
+  Reply<v1::UnmountResponse> Unmount(const std::string& path,
+                                     bool discard_unapplied = false);
   // Everything that serves `path` or something below it.
   Reply<v1::FlushResponse> Flush(const std::string& path);
   // Abort the test binary if the call fails.

@@ -42,14 +42,15 @@ int MillisecondsLeft() {
 
 // Between fork and exec only calls that are safe after a fork of a process with
 // threads.
-[[noreturn]] void BecomeServer(pid_t parent, char* const* argv, int stdout_fd,
+[[noreturn]] void BecomeServer(pid_t parent, char* const* argv,
+                               char* const* environment, int stdout_fd,
                                int stderr_fd) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have died before the line above.
   if (getppid() != parent) _exit(127);
   dup2(stdout_fd, STDOUT_FILENO);
   dup2(stderr_fd, STDERR_FILENO);
-  execv(argv[0], argv);
+  execve(argv[0], argv, environment);
   static constexpr char kMessage[] = "cannot execute the server binary\n";
   [[maybe_unused]] const ssize_t written =
       write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
@@ -110,7 +111,7 @@ ServerProcess::~ServerProcess() {
   unlink(log_path_.c_str());
 }
 
-absl::Status ServerProcess::Restart() {
+absl::Status ServerProcess::Restart(std::vector<std::string> environment) {
   const bool kept = options_.keep_address && !address_.empty();
   std::vector<std::string> args = {RunfilesPath("service/restated"), "--listen",
                                    kept ? address_ : "127.0.0.1:0",
@@ -125,6 +126,12 @@ absl::Status ServerProcess::Restart() {
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
+  std::vector<char*> variables;
+  for (std::string& variable : environment) {
+    variables.push_back(variable.data());
+  }
+  for (char** own = environ; *own != nullptr; ++own) variables.push_back(*own);
+  variables.push_back(nullptr);
 
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) return Errno("pipe2");
@@ -132,7 +139,9 @@ absl::Status ServerProcess::Restart() {
       open(log_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_CREAT, 0600);
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) BecomeServer(parent, argv.data(), out[1], log);
+  if (child == 0) {
+    BecomeServer(parent, argv.data(), variables.data(), out[1], log);
+  }
   close(out[1]);
   close(log);
   if (child < 0) {

@@ -57,8 +57,9 @@ class ServerProcess {
   int WaitForExit();
   // RequestStop and WaitForExit.
   int Terminate();
-  // Starts it again on the same data. REQUIRES: !running().
-  absl::Status Restart();
+  // Starts it again on the same data, with these variables ("NAME=VALUE")
+  // beside those of the test. REQUIRES: !running().
+  absl::Status Restart(std::vector<std::string> environment = {});
 
   // What it has written to standard error since it was first started.
   std::string Log() const;

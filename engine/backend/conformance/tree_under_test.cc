@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -55,32 +57,49 @@ TreeUnderTest::TreeUnderTest(const std::vector<MountSpec>& specs) {
   for (const MountSpec& spec : specs) {
     const Path at = *Path::Parse(spec.at);
     points.push_back(at);
-    const bool faulty =
-        spec.kind == Kind::kFaultyMemory || spec.kind == Kind::kFaultyRocksDb;
-    std::unique_ptr<Backend> backend;
-    if (spec.kind == Kind::kMemory || spec.kind == Kind::kFaultyMemory) {
-      backend = std::make_unique<MemoryBackend>();
-    } else if (FormatOf(spec.kind).has_value()) {
-      FilesystemOptions& options = files_[backends_.size()];
-      options.directory = NewFilesDirectory();
-      options.format = *FormatOf(spec.kind);
-      backend = *FilesystemBackend::Open(options);
-    } else {
-      if (store_ == nullptr) {
-        directory_ = NewDirectory();
-        std::filesystem::remove_all(directory_);
-        store_ = *RocksDbStore::Open({.directory = directory_});
-      }
-      backend = *store_->OpenMount(at);
-    }
-    if (faulty) {
-      backend = std::make_unique<FaultyBackend>(std::move(backend),
-                                                std::make_shared<FaultPlan>());
-    }
+    std::unique_ptr<Backend> backend = OpenBackend(spec, at);
+    counts_views_ |= !backend->keeps_snapshots();
     backends_.push_back(NewMounted(at, std::move(backend), spec.cached));
   }
   if (!MountTable::Check(points).ok()) std::abort();
   table_ = std::make_unique<MountTable>(std::move(points));
+}
+
+std::unique_ptr<Backend> TreeUnderTest::OpenBackend(const MountSpec& spec,
+                                                    const Path& at) {
+  const auto open_in_store = [&] {
+    if (store_ == nullptr) {
+      directory_ = NewDirectory();
+      std::filesystem::remove_all(directory_);
+      store_ = *RocksDbStore::Open({.directory = directory_});
+    }
+    return *store_->OpenMount(at);
+  };
+  const auto make_faulty = [](std::unique_ptr<Backend> backend) {
+    return std::make_unique<FaultyBackend>(std::move(backend),
+                                           std::make_shared<FaultPlan>());
+  };
+  switch (spec.kind) {
+    case Kind::kMemory:
+      return std::make_unique<MemoryBackend>();
+    case Kind::kFaultyMemory:
+      return make_faulty(std::make_unique<MemoryBackend>());
+    case Kind::kRocksDb:
+      return open_in_store();
+    case Kind::kFaultyRocksDb:
+      return make_faulty(open_in_store());
+    case Kind::kFar: {
+      std::unique_ptr<FarStore>& far = far_[backends_.size()];
+      far = spec.far();
+      return far->Open(at);
+    }
+    default:
+      break;
+  }
+  FilesystemOptions& options = files_[backends_.size()];
+  options.directory = NewFilesDirectory();
+  options.format = *FormatOf(spec.kind);
+  return *FilesystemBackend::Open(options);
 }
 
 std::unique_ptr<MountedBackend> TreeUnderTest::NewMounted(
@@ -130,7 +149,7 @@ absl::Status TreeUnderTest::Apply(std::vector<Write> writes) {
     absl::Status status = store_->Commit(batch);
     if (!status.ok()) return status;
   }
-  if (revision_ % 3 == 0) FlushCaches();
+  if (revision_ % 3 == 0 && !IsViewed()) FlushAll();
   return absl::OkStatus();
 }
 
@@ -141,7 +160,7 @@ absl::Status TreeUnderTest::FlushToStore(uint32_t mount,
   return store_->Commit(batch);
 }
 
-void TreeUnderTest::FlushCaches() {
+void TreeUnderTest::FlushAll() {
   for (auto& mounted : backends_) {
     std::promise<absl::Status> flushed;
     mounted->Flush(
@@ -151,18 +170,61 @@ void TreeUnderTest::FlushCaches() {
   }
 }
 
-std::shared_ptr<const Snapshot> TreeUnderTest::TakeSnapshot() {
-  if (backends_.size() == 1) return *backends_.front()->TakeSnapshot();
-  std::vector<MountedSnapshot> snapshots;
-  for (size_t i = 0; i < backends_.size(); ++i) {
-    snapshots.push_back({table_->point(i), backends_[i]->TakeSnapshot(),
-                         backends_[i]->kind()});
+void TreeUnderTest::FlushPastOldViews() {
+  for (auto& mounted : backends_) {
+    std::promise<absl::Status> flushed;
+    std::future<absl::Status> end = flushed.get_future();
+    mounted->Flush(
+        [&](absl::Status status) { flushed.set_value(std::move(status)); });
+    while (end.wait_for(std::chrono::milliseconds(1)) !=
+           std::future_status::ready) {
+      // Who waits for the views looks at the clock when it is woken.
+      clock_.Advance(absl::Minutes(1));
+      mounted->Flush([](absl::Status) {});
+    }
+    const absl::Status status = end.get();
+    EXPECT_TRUE(status.ok()) << status;
   }
-  return std::make_shared<HybridSnapshot>(std::move(snapshots));
+}
+
+bool TreeUnderTest::IsViewed() const {
+  return std::any_of(given_.begin(), given_.end(),
+                     [](const auto& view) { return !view.expired(); });
+}
+
+std::shared_ptr<const Snapshot> TreeUnderTest::TakeSnapshot() {
+  std::shared_ptr<const Snapshot> snapshot;
+  if (backends_.size() == 1) {
+    snapshot = *backends_.front()->TakeSnapshot();
+  } else {
+    std::vector<MountedSnapshot> snapshots;
+    for (size_t i = 0; i < backends_.size(); ++i) {
+      snapshots.push_back({table_->point(i), backends_[i]->TakeSnapshot(),
+                           backends_[i]->kind()});
+    }
+    snapshot = std::make_shared<HybridSnapshot>(std::move(snapshots));
+  }
+  if (!counts_views_) return snapshot;
+  // One of its own, for the mount may hold the other too.
+  const Snapshot* const raw = snapshot.get();
+  const std::shared_ptr<const Snapshot> given(
+      raw, [snapshot = std::move(snapshot)](const Snapshot*) mutable {
+        snapshot.reset();
+      });
+  std::erase_if(given_, [](const auto& view) { return view.expired(); });
+  given_.push_back(given);
+  return given;
 }
 
 absl::Status TreeUnderTest::Reopen() {
-  FlushCaches();
+  FlushAll();
+  for (const auto& [i, far] : far_) {
+    const bool cached = backends_[i]->cache().has_value();
+    backends_[i] = nullptr;
+    if (absl::Status status = far->Bounce(); !status.ok()) return status;
+    backends_[i] =
+        NewMounted(table_->point(i), far->Open(table_->point(i)), cached);
+  }
   for (const auto& [i, options] : files_) {
     const bool cached = backends_[i]->cache().has_value();
     backends_[i] = nullptr;
@@ -183,7 +245,7 @@ void PrintTo(const Arrangement& arrangement, std::ostream* os) {
   *os << arrangement.name;
 }
 
-std::vector<Arrangement> AllArrangements() {
+std::vector<Arrangement> LocalArrangements() {
   return {
       {"Memory", {{"/", Kind::kMemory}}},
       {"RocksDb", {{"/", Kind::kRocksDb}}},

@@ -40,6 +40,9 @@ class FaultyBackend : public Backend {
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override;
   BackendHealth Health() const override { return backend_->Health(); }
   BackendSize Size() const override { return backend_->Size(); }
+  std::string content_mark() const override {
+    return backend_->content_mark();
+  }
   bool edited_while_closed() const override {
     return backend_->edited_while_closed();
   }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/backend/filesystem/filesystem_backend.h"
+#include "engine/crash/crash_point.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -78,10 +79,13 @@ absl::Status FilesystemBackend::WriteFiles(const Tree& before,
   }
   absl::Status status = AppendToRecord(lines);
   // What a crash leaves is rather too much than too little.
+  bool some_taken = false;
   for (const bool deletes : {false, true}) {
     for (const Step& step : *steps) {
       if (step.content.has_value() == deletes) continue;
+      if (some_taken) ReachCrashPoint(CrashPoint::kApplying);
       if (status.ok()) status = Take(step, revision);
+      some_taken = true;
     }
   }
   if (status.ok()) status = directory_->SyncDirectories();

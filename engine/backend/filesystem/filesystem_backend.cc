@@ -150,6 +150,19 @@ absl::Status FilesystemBackend::CanStore(const Write& write) const {
   return absl::OkStatus();
 }
 
+std::string FilesystemBackend::content_mark() const {
+  std::string files;
+  MutexLock lock(&mutex_);
+  for (const auto& [path, entry] : files_.files()) {
+    files += path.key();
+    files += '\n';
+    files += entry.digest;
+    files += '\n';
+  }
+  return absl::StrCat(read_only_ ? 0 : applied_revision_, " ",
+                      TextDigest(files));
+}
+
 Revision FilesystemBackend::applied_revision() const {
   MutexLock lock(&mutex_);
   return applied_revision_;

@@ -86,6 +86,8 @@ class FilesystemBackend : public Backend {
   BackendHealth Health() const override;
   BackendSize Size() const override;
   bool edited_while_closed() const override { return edited_while_closed_; }
+  // Of the files, and what was last applied to them.
+  std::string content_mark() const override;
   void WatchEdits(EditListener listener) override;
 
   // Looks through the directory now and gives the listener, if there is one,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/backend/remote/remote_snapshot.h"
 #include "engine/backend/remote/storable.h"
@@ -72,6 +73,13 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> RemoteBackend::TakeSnapshot() {
   absl::Status usable = link_->Usable();
   if (!usable.ok()) return usable;
   return std::make_shared<const RemoteSnapshot>(link_);
+}
+
+std::string RemoteBackend::content_mark() const {
+  const std::optional<StoreInfo> info = link_->info();
+  if (!info.has_value()) return "";
+  return absl::StrCat(info->version.revision, " ", info->version.writer, " ",
+                      info->store_id);
 }
 
 BackendSize RemoteBackend::Size() const {

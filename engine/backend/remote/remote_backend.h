@@ -58,6 +58,8 @@ class RemoteBackend : public Backend {
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override;
   BackendHealth Health() const override { return link_->Health(); }
   BackendSize Size() const override;
+  // Which store, and its version; empty if it was never reached.
+  std::string content_mark() const override;
   // Whether another writer was the last when the store was first reached.
   bool edited_while_closed() const override {
     return link_->found_other_writer();

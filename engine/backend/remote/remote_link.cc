@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/backend/remote/page_check.h"
 #include "engine/backend/remote/write_parts.h"
+#include "engine/crash/crash_point.h"
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
 
@@ -226,6 +227,7 @@ absl::Status RemoteLink::Send(const StoreVersion& from, const StoreVersion& to,
     batch.more = i + 1 < parts.size();
     absl::Status status = store_->Apply(store_id, batch);
     if (!status.ok()) return status;
+    if (batch.more) ReachCrashPoint(CrashPoint::kApplying);
   }
   return absl::OkStatus();
 }

@@ -224,11 +224,16 @@ class MountsTest : public testing::Test {
     });
     return done.get_future().get();
   }
-  absl::StatusOr<Revision> RemoveMount(std::string_view at) {
+  absl::StatusOr<Revision> RemoveMount(
+      std::string_view at,
+      Sequencer::Unapplied unapplied = Sequencer::Unapplied::kRefuse) {
     std::promise<absl::StatusOr<Revision>> done;
-    sequencer_->RemoveMount(P(at), [&](absl::StatusOr<Revision> revision) {
-      done.set_value(std::move(revision));
-    });
+    sequencer_->RemoveMount(
+        P(at),
+        [&](absl::StatusOr<Revision> revision) {
+          done.set_value(std::move(revision));
+        },
+        unapplied);
     return done.get_future().get();
   }
 

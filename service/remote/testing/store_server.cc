@@ -26,6 +26,7 @@ class StoreServer::Service final : public v1::BackendService::Service {
 
   grpc::Status Scan(grpc::ServerContext*, const v1::ScanRequest* request,
                     v1::ScanResponse* response) override {
+    if (server_->before_scan_) server_->before_scan_();
     absl::StatusOr<ScanRange> range = DecodeScan(*request);
     if (!range.ok()) return ToGrpcStatus(range.status());
     absl::StatusOr<ScanPage> page =
@@ -38,6 +39,7 @@ class StoreServer::Service final : public v1::BackendService::Service {
 
   grpc::Status Apply(grpc::ServerContext*, const v1::ApplyRequest* request,
                      v1::ApplyResponse*) override {
+    if (server_->before_apply_) server_->before_apply_();
     absl::StatusOr<StoreBatch> batch = DecodeBatch(*request);
     if (!batch.ok()) return ToGrpcStatus(batch.status());
     return ToGrpcStatus(server_->store_->Apply(request->store_id(), *batch));

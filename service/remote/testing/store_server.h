@@ -31,12 +31,22 @@ class StoreServer {
 
   // Set before calls are made.
   void set_falsify(Falsify falsify) { falsify_ = std::move(falsify); }
+  // Called before each Apply reaches the store; may block.
+  void set_before_apply(std::function<void()> hear) {
+    before_apply_ = std::move(hear);
+  }
+  // The same of each Scan.
+  void set_before_scan(std::function<void()> hear) {
+    before_scan_ = std::move(hear);
+  }
 
  private:
   class Service;
 
   const std::shared_ptr<MemoryStore> store_;
   Falsify falsify_;
+  std::function<void()> before_apply_;
+  std::function<void()> before_scan_;
   std::string address_ = "127.0.0.1:0";
   std::unique_ptr<Service> service_;
   std::unique_ptr<grpc::Server> server_;
