@@ -37,7 +37,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
       ->check(Checked(CheckListenAddress));
   app.add_option("--http-listen", given.http_listen,
                  "address to serve metrics on, at /metrics; port 0 picks a "
-                 "free one, \"off\" serves none (default 0.0.0.0:7421)")
+                 "free one, \"off\" serves none (default 0.0.0.0:7421, if it "
+                 "is free)")
       ->type_name("HOST:PORT")
       ->check(Checked(CheckHttpListenAddress));
   app.add_option("--config", given.config_file,

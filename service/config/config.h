@@ -50,6 +50,8 @@ struct LimitsConfig {
 
 // What `http_listen` says to serve no metrics.
 inline constexpr char kNoHttp[] = "off";
+// Where metrics are served when nobody says where.
+inline constexpr char kDefaultHttpListen[] = "0.0.0.0:7421";
 
 // Everything `restated` can be told. Comes from the command line and the
 // configuration file; docs/operations.md describes each setting.
@@ -57,7 +59,9 @@ struct Config {
   // HOST:PORT; port 0 picks a free one.
   std::string listen = "0.0.0.0:7420";
   // HOST:PORT of the metrics; port 0 picks a free one. kNoHttp: there are none.
-  std::string http_listen = "0.0.0.0:7421";
+  // Empty: kDefaultHttpListen, and none if that is taken, so that several
+  // servers of one machine need not be told apart by those who do not scrape.
+  std::string http_listen;
   // Where durable state lives. Empty: everything is in memory.
   std::string data_dir;
   // Whether to go on with what can be read of a store that is damaged.

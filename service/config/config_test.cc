@@ -122,7 +122,7 @@ TEST(ConfigFile, TheLimitsOfDerivationsHaveBounds) {
 
 TEST(ConfigFile, MetricsCanBeTurnedOff) {
   Config config;
-  EXPECT_EQ(config.http_listen, "0.0.0.0:7421");
+  EXPECT_EQ(config.http_listen, "");
   ASSERT_TRUE(ReadConfigText("http_listen: off\n", "c", &config).ok());
   EXPECT_EQ(config.http_listen, kNoHttp);
   EXPECT_EQ(ErrorOf("http_listen: none\n"),

@@ -112,10 +112,17 @@ absl::Status Server::ServeMetrics(const Config& config) {
       .clock = clock_,
       .version = kVersion,
       .epoch = controller_->epoch()});
-  absl::StatusOr<std::unique_ptr<MetricsServer>> started =
-      MetricsServer::Start(config.http_listen, std::move(collector));
-  if (started.ok()) metrics_server_ = *std::move(started);
-  return started.status();
+  const bool asked_for = !config.http_listen.empty();
+  absl::StatusOr<std::unique_ptr<MetricsServer>> started = MetricsServer::Start(
+      asked_for ? config.http_listen : kDefaultHttpListen,
+      std::move(collector));
+  if (started.ok()) {
+    metrics_server_ = *std::move(started);
+    return absl::OkStatus();
+  }
+  if (asked_for) return started.status();
+  spdlog::warn("going without metrics: {}", started.status().ToString());
+  return absl::OkStatus();
 }
 
 absl::Status Server::Listen(const Config& config) {

@@ -43,6 +43,17 @@ TEST_F(ServerTest, AMetricsPortInUseIsAnErrorThatSaysWhatToDo) {
                 "none");
 }
 
+TEST_F(ServerTest, MetricsThatNobodyAskedForDoNotKeepAServerFromStarting) {
+  Config config;
+  config.listen = "127.0.0.1:0";
+  // It has the port, or somebody else does.
+  auto first = Server::Start(*Complete(config), &clock_);
+  ASSERT_TRUE(first.ok()) << first.status();
+  auto other = Server::Start(*Complete(config), &clock_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ((*other)->http_address(), "");
+}
+
 TEST_F(ServerTest, ThereAreMetricsOnlyWhereTheyAreAskedFor) {
   EXPECT_EQ(server_->http_address(), "");
   Config config;

@@ -191,11 +191,16 @@ class ControllerAsync(AsyncDeriving):
         )
         return results.snapshot(response, default)
 
-    async def list_children(self, path: PathLike) -> AsyncIterator[Child]:
-        """Yields the children of a path by name, all at one revision."""
+    async def list_children(
+        self, path: PathLike, *, run_id: str = ""
+    ) -> AsyncIterator[Child]:
+        """Yields the children of a path by name, all at one revision.
+
+        With a run_id, that run depends on what the listing showed.
+        """
         token = ""
         while True:
-            request = requests.list_children(path, token)
+            request = requests.list_children(path, token, run_id)
             page = await self._calls.call(
                 self._server.state.ListChildren, request
             )
@@ -381,15 +386,22 @@ class ControllerAsync(AsyncDeriving):
         )
         return mounts.info(response.mount)
 
-    async def unmount(self, path: PathLike) -> None:
+    async def unmount(
+        self, path: PathLike, *, discard_unapplied: bool = False
+    ) -> int:
         """Flushes a mount and takes it away; what it hid reappears.
+
+        With discard_unapplied, what the store does not take now is given up:
+        for a store that is gone for good. Returns how many writes that were.
 
         NOT_FOUND if there is none; FAILED_PRECONDITION if the server's
         configuration names it; UNAVAILABLE if it cannot be flushed: it stays.
         """
-        await self._calls.call(
-            self._server.admin.Unmount, mounts.unmount(path), retry.never
+        request = mounts.unmount(path, discard_unapplied)
+        response = await self._calls.call(
+            self._server.admin.Unmount, request, retry.never
         )
+        return response.discarded_writes
 
     async def list_mounts(self) -> list[MountInfo]:
         """Returns what is mounted, and how it is, in path order."""

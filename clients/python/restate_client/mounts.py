@@ -156,9 +156,11 @@ def mount(path: PathLike, backend: Backends) -> pb.MountRequest:
     return pb.MountRequest(mount=spec)
 
 
-def unmount(path: PathLike) -> pb.UnmountRequest:
+def unmount(path: PathLike, discard_unapplied: bool) -> pb.UnmountRequest:
     """Returns the request."""
-    return pb.UnmountRequest(path=paths.to_wire(path))
+    return pb.UnmountRequest(
+        path=paths.to_wire(path), discard_unapplied=discard_unapplied
+    )
 
 
 def list_mounts() -> pb.ListMountsRequest:

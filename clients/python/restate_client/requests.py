@@ -104,9 +104,11 @@ def batch_get_state(
     )
 
 
-def list_children(path: PathLike, page_token: str) -> pb.ListChildrenRequest:
+def list_children(
+    path: PathLike, page_token: str, run_id: str = ""
+) -> pb.ListChildrenRequest:
     return pb.ListChildrenRequest(
-        path=paths.to_wire(path), page_token=page_token
+        path=paths.to_wire(path), page_token=page_token, run_id=run_id
     )
 
 

@@ -162,11 +162,16 @@ class ControllerSync(SyncDeriving):
         response = self._calls.call(self._state.BatchGetState, request)
         return results.snapshot(response, default)
 
-    def list_children(self, path: PathLike) -> Iterator[Child]:
-        """Yields the children of a path by name, all at one revision."""
+    def list_children(
+        self, path: PathLike, *, run_id: str = ""
+    ) -> Iterator[Child]:
+        """Yields the children of a path by name, all at one revision.
+
+        With a run_id, that run depends on what the listing showed.
+        """
         token = ""
         while True:
-            request = requests.list_children(path, token)
+            request = requests.list_children(path, token, run_id)
             page = self._calls.call(self._state.ListChildren, request)
             yield from map(results.child, page.children)
             token = page.next_page_token
@@ -345,15 +350,22 @@ class ControllerSync(SyncDeriving):
         )
         return mounts.info(response.mount)
 
-    def unmount(self, path: PathLike) -> None:
+    def unmount(
+        self, path: PathLike, *, discard_unapplied: bool = False
+    ) -> int:
         """Flushes a mount and takes it away; what it hid reappears.
+
+        With discard_unapplied, what the store does not take now is given up:
+        for a store that is gone for good. Returns how many writes that were.
 
         NOT_FOUND if there is none; FAILED_PRECONDITION if the server's
         configuration names it; UNAVAILABLE if it cannot be flushed: it stays.
         """
-        self._calls.call(
-            self._admin.Unmount, mounts.unmount(path), retry.never
+        request = mounts.unmount(path, discard_unapplied)
+        response = self._calls.call(
+            self._admin.Unmount, request, retry.never
         )
+        return response.discarded_writes
 
     def list_mounts(self) -> list[MountInfo]:
         """Returns what is mounted, and how it is, in path order."""

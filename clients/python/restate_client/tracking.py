@@ -62,6 +62,11 @@ class TrackedEvent(Generic[ControllerT]):
             paths, default, run_id=self._run_id, **options
         )
 
+    def list_children(self, path: PathLike) -> Any:
+        """As the controller's."""
+        controller: Any = self.controller
+        return controller.list_children(path, run_id=self._run_id)
+
     def set_state(
         self, path: PathLike, value: Any, *args: Any, **options: Any
     ) -> Any:

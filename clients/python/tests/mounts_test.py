@@ -86,7 +86,10 @@ class MountsTest(ServerTest):
                     for mount in await controller.list_mounts()
                 ]
                 self.assertEqual(paths, ["/", "/files", "/tmp"])
-                await controller.unmount("/files")
+                discarded = await controller.unmount(
+                    "/files", discard_unapplied=True
+                )
+                self.assertEqual(discarded, 0)
                 self.assertIsNone(await controller.get_state("/files"))
 
         asyncio.run(run())

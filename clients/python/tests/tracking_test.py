@@ -140,6 +140,22 @@ class TrackingTest(ServerTest):
         other.set_state("/b", 2)
         self.assertEqual(told.get(timeout=DEADLINE), (1, 2))
 
+    def test_a_listing_is_read_too(self):
+        told = queue.Queue()
+
+        def report(event):
+            told.put([child.name for child in event.list_children("/users")])
+
+        self.controller.track(report)
+        self.assertEqual(told.get(timeout=DEADLINE), [])
+        other = self.connect()
+        other.set_state("/users/1/name", "Alice")
+        self.assertEqual(told.get(timeout=DEADLINE), ["1"])
+        other.set_state("/users/2/name", "Bob")
+        self.assertEqual(told.get(timeout=DEADLINE), ["1", "2"])
+        other.delete_state("/users/1")
+        self.assertEqual(told.get(timeout=DEADLINE), ["2"])
+
     def test_changes_while_it_runs_make_one_more(self):
         began, go_on = threading.Event(), threading.Event()
 
