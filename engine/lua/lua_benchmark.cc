@@ -85,6 +85,21 @@ void BM_WholeBudget(benchmark::State& state) {
 }
 BENCHMARK(BM_WholeBudget);
 
+// The same for memory: of small strings, which is slow, and of tables.
+void BM_WholeMemory(benchmark::State& state, const char* source) {
+  LuaRuntime runtime;
+  auto function = runtime.Compile({}, source);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(runtime.Call(**function, {}));
+  }
+}
+BENCHMARK_CAPTURE(BM_WholeMemory, strings,
+                  "local held, text = {}, string.rep('x', 400) "
+                  "while true do held[#held + 1] = text .. #held end");
+BENCHMARK_CAPTURE(BM_WholeMemory, tables,
+                  "local held = {} while true do held = {held, 1, 2, 3, 4, 5} "
+                  "end");
+
 void BM_Compile(benchmark::State& state) {
   LuaRuntime runtime;
   for (auto _ : state) {

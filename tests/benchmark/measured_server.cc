@@ -8,6 +8,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
@@ -15,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
 namespace restate::benchmark {
@@ -26,6 +28,17 @@ std::string ReadLine(int fd) {
   char c;
   while (read(fd, &c, 1) == 1 && c != '\n') line.push_back(c);
   return line;
+}
+
+// What follows `prefix` in the line, up to a space.
+absl::StatusOr<std::string> AddressIn(const std::string& line,
+                                      absl::string_view prefix) {
+  absl::string_view rest = line;
+  if (!absl::ConsumePrefix(&rest, prefix)) {
+    return absl::InternalError(
+        absl::StrCat("it said '", line, "', not '", prefix, "...'"));
+  }
+  return std::string(rest.substr(0, rest.find(' ')));
 }
 
 }  // namespace
@@ -61,16 +74,18 @@ absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::Start(
     const std::vector<std::string>& command) {
   auto server = Spawn(command);
   if (!server.ok()) return server.status();
-  const std::string line = ReadLine((*server)->output_);
-  absl::string_view rest = line;
-  if (!absl::ConsumePrefix(&rest, "listening grpc=")) {
-    return absl::InternalError(
-        absl::StrCat(command[0], " does not serve; it said: '", line, "'"));
+  absl::StatusOr<std::string> address =
+      AddressIn(ReadLine((*server)->output_), "listening grpc=");
+  if (!address.ok()) {
+    return absl::InternalError(absl::StrCat(command[0], " does not serve: ",
+                                            address.status().message()));
   }
-  const std::pair<std::string, std::string> words =
-      absl::StrSplit(rest, absl::MaxSplits(' ', 1));
-  (*server)->address_ = words.first;
+  (*server)->address_ = *std::move(address);
   return server;
+}
+
+absl::StatusOr<std::string> MeasuredServer::ReadHttpAddress() {
+  return AddressIn(ReadLine(output_), "listening http=");
 }
 
 absl::StatusOr<std::unique_ptr<MeasuredServer>> MeasuredServer::StartAt(
@@ -114,12 +129,25 @@ double MeasuredServer::CpuSeconds() const {
 }
 
 int64_t MeasuredServer::ResidentBytes() const {
+  return MemoryInField("VmRSS:");
+}
+
+int64_t MeasuredServer::PeakResidentBytes() const {
+  return MemoryInField("VmHWM:");
+}
+
+void MeasuredServer::ForgetPeak() {
+  // proc(5): 5 sets the peak to what is resident now.
+  std::ofstream(absl::StrCat("/proc/", pid_, "/clear_refs")) << "5";
+}
+
+int64_t MeasuredServer::MemoryInField(const std::string& field) const {
   std::ifstream file(absl::StrCat("/proc/", pid_, "/status"));
   std::string line;
   while (std::getline(file, line)) {
     absl::string_view rest = line;
     int64_t kibibytes = 0;
-    if (absl::ConsumePrefix(&rest, "VmRSS:") &&
+    if (absl::ConsumePrefix(&rest, field) &&
         absl::ConsumeSuffix(&rest, " kB") &&
         absl::SimpleAtoi(absl::StripAsciiWhitespace(rest), &kibibytes)) {
       return kibibytes * 1024;

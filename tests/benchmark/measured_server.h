@@ -29,6 +29,9 @@ class MeasuredServer {
 
   // "127.0.0.1:41234".
   const std::string& address() const { return address_; }
+  // The same of its metrics, which it names in its second line, "listening
+  // http=HOST:PORT": to be called once, if they were asked for.
+  absl::StatusOr<std::string> ReadHttpAddress();
   // Ends it without a warning (SIGKILL), and waits until it is gone.
   void Kill();
   // Asks it to stop, and waits until it has.
@@ -37,6 +40,10 @@ class MeasuredServer {
   double CpuSeconds() const;
   // The memory of its that is in use now (VmRSS), in bytes; 0 if it has ended.
   int64_t ResidentBytes() const;
+  // The most that was in use at any time (VmHWM) since the start, or since
+  // ForgetPeak.
+  int64_t PeakResidentBytes() const;
+  void ForgetPeak();
 
  private:
   // Starts `command`, with its standard output in the pipe output_.
@@ -45,6 +52,8 @@ class MeasuredServer {
 
   MeasuredServer(pid_t pid, int output) : pid_(pid), output_(output) {}
 
+  // What /proc says in the line that begins with `field`, in bytes.
+  int64_t MemoryInField(const std::string& field) const;
   // Sends `signal` and waits for the end. Nothing if it has ended already.
   void End(int signal);
 

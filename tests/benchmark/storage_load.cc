@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -72,22 +73,6 @@ void AddLeaves(const std::string& root, uint64_t first, uint64_t end,
 
 double Microseconds(Clock::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
-}
-
-double Quantile(const std::vector<double>& sorted, double part) {
-  const size_t last = sorted.size() - 1;
-  return sorted[static_cast<size_t>(part * static_cast<double>(last))];
-}
-
-CallTimes Summarize(std::vector<double> times) {
-  CallTimes summary;
-  if (times.empty()) return summary;
-  std::sort(times.begin(), times.end());
-  summary.calls = times.size();
-  summary.p50 = Quantile(times, 0.5);
-  summary.p99 = Quantile(times, 0.99);
-  summary.longest = times.back();
-  return summary;
 }
 
 // One call for a leaf.

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "tests/benchmark/call_times.h"
 
 namespace restate::benchmark {
 
@@ -27,14 +27,6 @@ std::string LeafPath(const std::string& root, uint64_t number);
 enum class WrittenBy { kMaps, kLeaves };
 absl::Status WriteTree(const std::string& address, const std::string& root,
                        uint64_t leaves, WrittenBy by);
-
-// How long calls took, in microseconds.
-struct CallTimes {
-  size_t calls = 0;
-  double p50 = 0;
-  double p99 = 0;
-  double longest = 0;
-};
 
 // Calls for one path at a time each, from so many threads, leaves of the tree
 // at random, until the time is over.
