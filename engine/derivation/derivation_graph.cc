@@ -138,8 +138,9 @@ absl::Status DerivationGraph::CycleAmong(
   }
 }
 
-std::vector<Path> DerivationGraph::Chain(const Path& upstream,
-                                         const Path& dest) const {
+std::vector<Path> DerivationGraph::Chain(
+    const Path& upstream, const Path& dest,
+    absl::FunctionRef<bool(const Path&)> counts) const {
   if (upstream == dest) return {dest};
   // Depth first from the end; `came_from` leads back to it.
   absl::flat_hash_map<std::string, Path> came_from;
@@ -148,7 +149,7 @@ std::vector<Path> DerivationGraph::Chain(const Path& upstream,
     const Path at = std::move(open.back());
     open.pop_back();
     const auto node = nodes_.find(at.key());
-    if (node == nodes_.end()) continue;
+    if (node == nodes_.end() || !counts(at)) continue;
     for (const Path& next : node->second.upstream) {
       if (!came_from.try_emplace(next.key(), at).second) continue;
       if (next != upstream) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "engine/derivation/derivation_state.h"
@@ -46,7 +47,13 @@ class DerivationGraph {
 
   // The way from `upstream` to `dest` if the latter depends on it, both ends
   // included; `dest` alone if they are the same. Else empty.
-  std::vector<Path> Chain(const Path& upstream, const Path& dest) const;
+  std::vector<Path> Chain(const Path& upstream, const Path& dest) const {
+    return Chain(upstream, dest, [](const Path&) { return true; });
+  }
+  // The same by way of nothing but destinations that `counts` holds for, the
+  // last included.
+  std::vector<Path> Chain(const Path& upstream, const Path& dest,
+                          absl::FunctionRef<bool(const Path&)> counts) const;
   // The destinations that `dest` depends on, near or far, and itself.
   std::vector<Path> AllUpstreamOf(const Path& dest) const;
 

@@ -109,6 +109,9 @@ class Evaluation {
                                    const Path& path,
                                    std::vector<Path>* wait_for,
                                    std::vector<Path>* cyclic_reads);
+  // The circle that reading what is at one of `seen` closes, by what is known
+  // to depend on what; empty if there is none.
+  std::vector<Path> CircleThrough(const std::vector<Path>& seen) const;
 
   // Judges what was computed, and makes it the destination's value.
   absl::Status Finish(const Derivation& derivation, Outcome outcome,

@@ -154,33 +154,49 @@ absl::StatusOr<Tree> Evaluation::ReadTracked(const Derivation& derivation,
                                              std::vector<Path>* wait_for,
                                              std::vector<Path>* cyclic_reads) {
   const Path& dest = derivation.definition->dest;
-  const DerivationGraph& graph = *context_.state->graph;
   const std::vector<Path> seen =
       DestinationsSeen(context_.state->values, dest, path);
+  // Before anything is waited for: what surely depends on this one would be
+  // computed from its old value, and once more behind it.
+  if (const std::vector<Path> circle = CircleThrough(seen); !circle.empty()) {
+    cyclic_reads->push_back(path);
+    const std::string text = DerivationGraph::ChainText(circle);
+    return MakeError(
+        Reason::kCycle,
+        absl::StrCat("get(\"", path.ToText(),
+                     "\") closes a circle of derivations: ", text),
+        {{"cycle", text}});
+  }
   if (FirstMarked(seen) != nullptr) {
     *wait_for = seen;
     return absl::AbortedError("others are computed first");
   }
+  return ReadSource(*context_.client, context_.state->values, dest, path,
+                    context_.limits->max_source_bytes);
+}
+
+std::vector<Path> Evaluation::CircleThrough(
+    const std::vector<Path>& seen) const {
+  const DerivationGraph& graph = *context_.state->graph;
+  // What a tracked one reads is not known while it, or what it depends on, is
+  // still to be computed.
+  const auto known = [&](const Path& one) {
+    return !context_.state->Find(one)->definition->tracked() ||
+           FirstMarked({one}) == nullptr;
+  };
   for (const Path& one : seen) {
     for (const Path& running : running_) {
-      std::vector<Path> chain = graph.Chain(running, one);
+      std::vector<Path> chain = graph.Chain(running, one, known);
       if (chain.empty()) continue;
       // On to here, and by those who wait for this back to where it began.
       for (auto it = running_.rbegin();; ++it) {
         chain.push_back(*it);
         if (*it == running) break;
       }
-      cyclic_reads->push_back(path);
-      const std::string text = DerivationGraph::ChainText(chain);
-      return MakeError(
-          Reason::kCycle,
-          absl::StrCat("get(\"", path.ToText(),
-                       "\") closes a circle of derivations: ", text),
-          {{"cycle", text}});
+      return chain;
     }
   }
-  return ReadSource(*context_.client, context_.state->values, dest, path,
-                    context_.limits->max_source_bytes);
+  return {};
 }
 
 }  // namespace restate

@@ -210,6 +210,8 @@ class ViewsTest : public StorageTest {
         }
         EXPECT_EQ(streamed.has_value() ? ToJson(*streamed) : "absent",
                   expected);
+        ++compared_;
+        if (one.response.exists()) ++existing_;
       }
     }
   }
@@ -220,6 +222,9 @@ class ViewsTest : public StorageTest {
   }
 
   std::mt19937_64 random_;
+  // Readings that were compared, and how many of them found something.
+  size_t compared_ = 0;
+  size_t existing_ = 0;
   std::unique_ptr<v1::DerivationService::Stub> derivations_;
 };
 
@@ -247,6 +252,9 @@ TEST_P(ViewsTest, EveryWayToReadATreeGivesTheSame) {
       CompareReadings(paths);
     }
   }
+  // Each path in each of the three views.
+  EXPECT_EQ(compared_, size_t{kTrees} * kSteps * 3 * paths.size());
+  EXPECT_GT(existing_, size_t{kTrees} * kSteps);
 }
 
 INSTANTIATE_OVER_STORAGES(ViewsTest);
