@@ -10,6 +10,15 @@
 namespace restate {
 namespace {
 
+// After so many children that used up their budget the others are left alone.
+constexpr size_t kMaxRunaways = 8;
+
+bool UsedUpItsBudget(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  return reason == ReasonName(Reason::kLuaBudget) ||
+         reason == ReasonName(Reason::kLuaMemory);
+}
+
 std::string MessageOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
@@ -50,13 +59,22 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
                    View::kWithoutDerived);
   if (!node.ok()) {
     // What was touched is forgotten with this computation.
-    progress->aggregate = 0;
-    table_->NoteUnused(derivation_);
+    Forget(progress);
     *result = node.status();
     return absl::OkStatus();
   }
   const bool is_leaf =
       node->own.has_value() && node->own->is_leaf() && !node->has_children;
+  if (!progress->runaways.empty() && !touched.all &&
+      is_leaf == progress->source_was_leaf) {
+    absl::Status status = LookAgain(touched, progress, result);
+    if (!status.ok()) return status;
+    if (!result->ok() || !progress->runaways.empty()) {
+      if (result->ok()) *result = FailureOf(*progress);
+      return absl::OkStatus();
+    }
+  }
+  progress->runaways.clear();
   AggregateState* state = table_->Find(derivation_, progress->aggregate);
   touched.all |= state == nullptr || is_leaf != progress->source_was_leaf;
   progress->source_was_leaf = is_leaf;
@@ -74,6 +92,12 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
     status = SetTouched(touched, state, result);
   }
   if (!status.ok() || !result->ok()) return status;
+  if (GivesUp()) {
+    Forget(progress);
+    progress->runaways = std::move(runaways_);
+    *result = FailureOf(*progress);
+    return absl::OkStatus();
+  }
 
   AggregateState::Result sum = state->result();
   progress->aggregate = table_->Keep(derivation_);
@@ -83,6 +107,49 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
     *result = MakeError(Reason::kDerivationFailed, sum.error);
   }
   return absl::OkStatus();
+}
+
+absl::Status AggregateUpdate::LookAgain(const TouchedChildren& touched,
+                                        DerivationProgress* progress,
+                                        absl::StatusOr<Tree>* result) {
+  *result = Tree();
+  for (auto& [name, message] : std::exchange(progress->runaways, {})) {
+    if (touched.names.contains(name)) {
+      absl::StatusOr<Tree> child = ReadChild(name);
+      if (!child.ok()) {
+        Forget(progress);
+        *result = child.status();
+        return absl::OkStatus();
+      }
+      absl::Status status = ContributionOf(name, *child).status();
+      if (!status.ok()) return status;
+    } else {
+      runaways_.emplace_back(std::move(name), std::move(message));
+    }
+  }
+  progress->runaways = std::exchange(runaways_, {});
+  return absl::OkStatus();
+}
+
+absl::Status AggregateUpdate::FailureOf(const DerivationProgress& progress) {
+  const auto& [name, message] = progress.runaways.front();
+  const size_t more = progress.runaways.size() - 1;
+  return MakeError(
+      Reason::kDerivationFailed,
+      absl::StrCat("child ", name, ": ", message,
+                   more == 0 ? std::string()
+                             : absl::StrCat("; so it is with ", more, " more"),
+                   "; others were not looked at"));
+}
+
+void AggregateUpdate::Forget(DerivationProgress* progress) {
+  progress->aggregate = 0;
+  progress->runaways.clear();
+  table_->NoteUnused(derivation_);
+}
+
+bool AggregateUpdate::GivesUp() const {
+  return runaways_.size() >= kMaxRunaways;
 }
 
 absl::Status AggregateUpdate::SetAll(AggregateState* state,
@@ -101,7 +168,7 @@ absl::Status AggregateUpdate::SetAll(AggregateState* state,
   for (auto it = children.begin(); !it.at_end(); ++it) {
     if (it->key == kOwnValueKey) continue;
     absl::Status status = SetChild(it->key, it->value, state);
-    if (!status.ok()) return status;
+    if (!status.ok() || GivesUp()) return status;
   }
   state->EndFilling();
   return absl::OkStatus();
@@ -110,28 +177,32 @@ absl::Status AggregateUpdate::SetAll(AggregateState* state,
 absl::Status AggregateUpdate::SetTouched(const TouchedChildren& touched,
                                          AggregateState* state,
                                          absl::StatusOr<Tree>* result) {
-  const Path& source = definition_.sources.front();
-  const View view = ViewOf(definition_.dest, source);
   for (const std::string& name : touched.names) {
-    const Path child = source.Child(name);
-    // A destination is no child in a view without derived paths.
-    const std::optional<Path> owner = derived_.OwnerOf(child);
-    const bool left_out = view == View::kWithoutDerived && owner.has_value() &&
-                          source.StrictlyContains(*owner);
-    Tree value;
-    if (!left_out) {
-      absl::StatusOr<ReadResult> read =
-          ReadLayered(client_, derived_, child, view, {});
-      if (!read.ok()) {
-        *result = read.status();
-        return absl::OkStatus();
-      }
-      value = std::move(read->tree);
+    absl::StatusOr<Tree> child = ReadChild(name);
+    if (!child.ok()) {
+      *result = child.status();
+      return absl::OkStatus();
     }
-    absl::Status status = SetChild(name, value, state);
-    if (!status.ok()) return status;
+    absl::Status status = SetChild(name, *child, state);
+    if (!status.ok() || GivesUp()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Tree> AggregateUpdate::ReadChild(const std::string& name) {
+  const Path& source = definition_.sources.front();
+  const View view = ViewOf(definition_.dest, source);
+  const Path child = source.Child(name);
+  // A destination is no child in a view without derived paths.
+  const std::optional<Path> owner = derived_.OwnerOf(child);
+  if (view == View::kWithoutDerived && owner.has_value() &&
+      source.StrictlyContains(*owner)) {
+    return Tree();
+  }
+  absl::StatusOr<ReadResult> read =
+      ReadLayered(client_, derived_, child, view, {});
+  if (!read.ok()) return read.status();
+  return std::move(read->tree);
 }
 
 absl::Status AggregateUpdate::SetChild(const std::string& name,
@@ -142,6 +213,16 @@ absl::Status AggregateUpdate::SetChild(const std::string& name,
   if (!contribution.ok()) return contribution.status();
   state->SetChild(name, *std::move(contribution));
   return absl::OkStatus();
+}
+
+Contribution AggregateUpdate::Failed(const std::string& name,
+                                     const absl::Status& status) {
+  Contribution contribution;
+  contribution.error = MessageOf(status);
+  if (UsedUpItsBudget(status)) {
+    runaways_.emplace_back(name, contribution.error);
+  }
+  return contribution;
 }
 
 absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
@@ -157,10 +238,7 @@ absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
     absl::StatusOr<LuaOutcome> called =
         calls_->Call(definition_.dest, *functions_.group_by, arguments);
     if (!called.ok()) return called.status();
-    if (!called->result.ok()) {
-      contribution.error = MessageOf(called->result.status());
-      return contribution;
-    }
+    if (!called->result.ok()) return Failed(name, called->result.status());
     if (!called->result->has_value()) return std::nullopt;
     NameGroup(**called->result, &contribution);
     if (!contribution.error.empty()) return contribution;
@@ -172,10 +250,7 @@ absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
   absl::StatusOr<LuaOutcome> called =
       calls_->Call(definition_.dest, *functions_.each, arguments);
   if (!called.ok()) return called.status();
-  if (!called->result.ok()) {
-    contribution.error = MessageOf(called->result.status());
-    return contribution;
-  }
+  if (!called->result.ok()) return Failed(name, called->result.status());
   if (!called->result->has_value()) return std::nullopt;
   contribution.value = **std::move(called->result);
   return contribution;

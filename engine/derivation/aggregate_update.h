@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/derivation/aggregate_state.h"
@@ -19,6 +21,12 @@ namespace restate {
 
 // Brings one aggregate up to the children of its source that a commit touched.
 // Used for one computation; its parts must outlive it.
+//
+// One child that fails is enough for the aggregate to fail, and a function that
+// never ends takes its whole budget for each. So after a few such children the
+// others are left alone: DerivationProgress::runaways. A commit without a budget
+// of its own, a definition or the first of a server, could otherwise take as many
+// budgets as there are children.
 class AggregateUpdate {
  public:
   // REQUIRES: the derivation is an aggregate, and `functions` are its.
@@ -42,12 +50,28 @@ class AggregateUpdate {
                    absl::StatusOr<Tree>* result);
 
  private:
-  // OK, or what the derivation fails with in `*result`.
+  // Looks at those of the runaways that were touched again, and drops those that
+  // are none any more.
+  absl::Status LookAgain(const TouchedChildren& touched,
+                         DerivationProgress* progress,
+                         absl::StatusOr<Tree>* result);
+  // What it fails with as long as there are runaways.
+  static absl::Status FailureOf(const DerivationProgress& progress);
+  // It has no aggregate, and is computed from the beginning the next time.
+  void Forget(DerivationProgress* progress);
+  bool GivesUp() const;
+
+  // OK, or what the derivation fails with in `*result`. If it gives up, not all
+  // is set.
   absl::Status SetAll(AggregateState* state, absl::StatusOr<Tree>* result);
   absl::Status SetTouched(const TouchedChildren& touched,
                           AggregateState* state, absl::StatusOr<Tree>* result);
   absl::Status SetChild(const std::string& name, const Tree& child,
                         AggregateState* state);
+  // The child of that name, as the aggregate is given it.
+  absl::StatusOr<Tree> ReadChild(const std::string& name);
+  // What a child adds whose function failed.
+  Contribution Failed(const std::string& name, const absl::Status& status);
   // What one child of the source adds.
   absl::StatusOr<std::optional<Contribution>> ContributionOf(
       const std::string& name, const Tree& child);
@@ -59,6 +83,8 @@ class AggregateUpdate {
   const DerivedValues& derived_;
   LuaCalls* const calls_;
   AggregateTable* const table_;
+  // As DerivationProgress, of this computation.
+  std::vector<std::pair<std::string, std::string>> runaways_;
 };
 
 }  // namespace restate

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -44,6 +45,10 @@ struct DerivationProgress {
   uint64_t aggregate = 0;
   // Whether the aggregate's source was a leaf, which hides derived children.
   bool source_was_leaf = false;
+  // An aggregate's: children for which its functions used up their budget, and
+  // what was said, in byte order. If there are any, the others were left alone,
+  // and `aggregate` is 0: it fails for as long as one of these is as it was.
+  std::vector<std::pair<std::string, std::string>> runaways;
   // Whether this definition gave what the destination holds.
   bool computed_present = false;
   // Hosted: whether a source has changed since those that the value was computed

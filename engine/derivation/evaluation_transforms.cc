@@ -34,6 +34,7 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
   const auto forget_aggregate = [&] {
     if (progress->aggregate != 0) context_.aggregates->NoteUnused(derivation);
     progress->aggregate = 0;
+    progress->runaways.clear();
   };
   if (!absent.ok()) {
     forget_aggregate();

@@ -268,5 +268,42 @@ TEST_F(RunawayTest, StartsBesideThem) {
   }
 }
 
+// An aggregate's function that never ends is given up after a few children: one
+// budget for each of them would be some seconds in which nobody can write, and as
+// many at each start.
+TEST_F(RunawayTest, AnAggregateGivesUp) {
+  v1::SetStateRequest fill;
+  fill.mutable_path()->set_text("/many");
+  auto& fields = *fill.mutable_value()->mutable_map_value()->mutable_fields();
+  for (int i = 0; i < 1'000; ++i) {
+    fields[absl::StrCat(1'000 + i)].set_int_value(i);
+  }
+  ASSERT_TRUE(client().SetState(fill).ok());
+  v1::DeriveRequest request;
+  request.mutable_dest()->set_text("/derived/sum");
+  request.add_sources()->set_text("/many");
+  request.mutable_aggregate()->set_combine(v1::COMBINE_SUM);
+  request.mutable_aggregate()->set_each("while true do end");
+  const auto reply = calls_->Derive(request);
+  ASSERT_TRUE(reply.ok()) << FailureOf(reply.status);
+  const auto calls = [&] {
+    return Now().Value("restate_lua_calls_total", {{"use", "derivation"}});
+  };
+  EXPECT_EQ(calls(), 8);
+  client().Set("/many/1500", "7");
+  EXPECT_EQ(client().Get("/many/1500"), "7");
+  EXPECT_EQ(calls(), 8);
+  calls_ = nullptr;
+  KillAndRestart();
+  calls_ = std::make_unique<DerivationClient>(server().address());
+  client().Set("/many/1501", "7");
+  EXPECT_EQ(calls(), 8);
+  EXPECT_EQ(InError(), 1);
+  const auto list = calls_->List();
+  EXPECT_THAT(list.response.at(P("/derived/sum")).message(),
+              testing::StartsWith("child 1000: the Lua function used its budget "
+                                  "of 1000000 instructions"));
+}
+
 }  // namespace
 }  // namespace restate::test
