@@ -46,6 +46,80 @@ TEST_F(SessionTest, AnOperationIsToldDeepestFirstOverAllCallbacks) {
                    "root: 1.1 SET /x at / (/): - -> 2"}));
 }
 
+TEST_F(SessionTest, WhatWaitedForAnInterceptorKeepsItsOrderOverAllCallbacks) {
+  OpenedSession session = Open("s");
+  Listen("s", "root", {"/"});
+  Listen("s", "upper", {"/a"});
+  Listen("s", "lower", {"/a/b"});
+  SubscriptionSpec intercepting = Spec({"/a/b/c"});
+  intercepting.intercepting = true;
+  auto interceptor = Subscribe(std::move(intercepting));
+  for (int i = 1; i <= 3; ++i) Set("/a/b/c", I(i));
+  const std::vector<std::string> tokens = TakeTokens(*interceptor);
+  ASSERT_EQ(tokens.size(), 3u);
+  EXPECT_EQ(DrainSession(*session.stream), Lines());
+  // The last answers first: all is let go in one piece.
+  Acknowledge(tokens[2], false);
+  Acknowledge(tokens[1], true);
+  EXPECT_EQ(DrainSession(*session.stream), Lines());
+  Acknowledge(tokens[0], false);
+  EXPECT_EQ(DrainSession(*session.stream),
+            (Lines{"lower: 1.0 SET /a/b/c at /a/b (/a/b): - -> 1",
+                   "upper: 1.0 SET /a/b/c at /a (/a): - -> 1",
+                   "root: 1.0 SET /a/b/c at / (/): - -> 1",
+                   "lower: 3.0 SET /a/b/c at /a/b (/a/b): 2 -> 3",
+                   "upper: 3.0 SET /a/b/c at /a (/a): 2 -> 3",
+                   "root: 3.0 SET /a/b/c at / (/): 2 -> 3"}));
+}
+
+TEST_F(SessionTest, TheUpperCallbacksWaitForALowerOneThatIsHeldUp) {
+  OpenedSession session = Open("s");
+  SessionTable& sessions = controller_->sessions();
+  // Hears of nothing that is intercepted.
+  SubscriptionSpec pings = Spec({"/a"});
+  pings.kinds = {EventKind::kPing};
+  ASSERT_TRUE(sessions.RegisterCallback("s", "upper", true).ok());
+  ASSERT_TRUE(sessions.SubscribeById("s", "upper", pings, false).ok());
+  Listen("s", "lower", {"/a/b"});
+  Listen("s", "beside", {"/x"});
+  SubscriptionSpec intercepting = Spec({"/a/b/c"});
+  intercepting.intercepting = true;
+  auto interceptor = Subscribe(std::move(intercepting));
+  Set("/a/b/c", I(1));
+  PingOperation ping;
+  ping.path = P("/a/b");
+  Do({ping});
+  Set("/x", I(2));
+  // The ping at /a/b is behind what waits there; that at /a is above it.
+  EXPECT_EQ(DrainSession(*session.stream),
+            (Lines{"beside: 3.0 SET /x at /x (/x): - -> 2"}));
+  Acknowledge(TakeTokens(*interceptor).at(0), false);
+  EXPECT_EQ(
+      DrainSession(*session.stream),
+      (Lines{"lower: 1.0 SET /a/b/c at /a/b (/a/b): - -> 1",
+             "lower: 2.0 PING /a/b at /a/b (/a/b): {\"c\": 1} -> {\"c\": 1}",
+             "upper: 2.0 PING /a/b at /a (/a): {\"c\": 1} -> {\"c\": 1}"}));
+}
+
+TEST_F(SessionTest, AnInterceptorThatIsPacedIsNotHeldUpByThoseAboveIt) {
+  OpenedSession session = Open("s");
+  SessionTable& sessions = controller_->sessions();
+  SubscriptionSpec paced = Spec({"/a/b"});
+  paced.intercepting = true;
+  paced.min_interval = absl::Seconds(1);
+  ASSERT_TRUE(sessions.RegisterCallback("s", "lower", true).ok());
+  ASSERT_TRUE(sessions.SubscribeById("s", "lower", paced, false).ok());
+  Listen("s", "upper", {"/a"});
+  Set("/a/b", I(1));
+  Set("/a/b", I(2));
+  EXPECT_EQ(DrainSession(*session.stream),
+            (Lines{"lower: 1.0 SET /a/b at /a/b (/a/b): - -> 1"}));
+  clock_.Advance(absl::Seconds(1));
+  controller_->Tick(clock_.Now());
+  EXPECT_EQ(DrainSession(*session.stream),
+            (Lines{"lower: 2.0 SET /a/b at /a/b (/a/b): 1 -> 2"}));
+}
+
 TEST_F(SessionTest, ASyncPointComesBehindWhatItSpeaksOf) {
   OpenedSession session = Open("s");
   Listen("s", "c", {"/a"});

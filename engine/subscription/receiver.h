@@ -8,10 +8,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -56,7 +58,9 @@ struct ReceiverParts {
 //                    events are queued again
 //
 // Events that wait for an interceptor are held back, with all that follow of the
-// same subscription; other subscriptions go on.
+// same subscription, and with them the events of the same operations for other
+// subscriptions: those of one operation leave in their order, deepest first,
+// whoever they are for. Other operations go on.
 //
 // Begin, Stage, MarkLost and Flush belong to the sequencer's thread; Take to one
 // consumer at a time, which the take mutex sees to when a session changes hands;
@@ -132,6 +136,13 @@ class Receiver final : public GateWaiter,
   using Mode = SubscriptionProgress::Mode;
   // Events of one commit, in order.
   using Commit = absl::Span<QueueEntry>;
+  // What held events belong to: a revision and an index.
+  using HeldOperation = std::pair<Revision, int32_t>;
+  struct HeldEvent {
+    uint64_t number;
+    // Of where it is told.
+    size_t depth;
+  };
 
   // receiver_queue.cc: the sequencer's side.
   void QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable)
@@ -172,6 +183,17 @@ class Receiver final : public GateWaiter,
   // It has left the queue, told or not.
   void Account(const QueueEntry& entry);
   void DropEntry(const QueueEntry& entry);
+  static HeldOperation OperationOf(const QueueEntry& entry) {
+    return {entry.revision, entry.event.emission().index};
+  }
+  void Hold(QueueEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // Whether an event of the same operation that came before, as deep or deeper,
+  // is held. One that is not as deep may itself wait for this one's answer.
+  bool FollowsHeld(const QueueEntry& entry) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // It is held no more.
+  void ForgetHeld(HeldOperation operation, uint64_t number)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void PassSyncs(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   bool IsBehind(Revision revision)
@@ -209,6 +231,11 @@ class Receiver final : public GateWaiter,
   // Those with an initial phase, and those that hold events back.
   std::vector<Subscription*> initial_ ABSL_GUARDED_BY(take_mutex_);
   std::vector<Subscription*> holding_ ABSL_GUARDED_BY(take_mutex_);
+  // The held events of each operation, by number. What is held is let go in the
+  // order of the numbers.
+  absl::flat_hash_map<HeldOperation, std::deque<HeldEvent>> held_events_
+      ABSL_GUARDED_BY(take_mutex_);
+  uint64_t last_held_ ABSL_GUARDED_BY(take_mutex_) = 0;
   std::vector<SyncPoint> waiting_syncs_ ABSL_GUARDED_BY(take_mutex_);
   // The queue had its turn: the history is next.
   bool history_next_ ABSL_GUARDED_BY(take_mutex_) = false;

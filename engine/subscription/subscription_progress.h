@@ -47,6 +47,8 @@ struct QueueEntry {
   absl::Status status;
   int64_t sync_id = 0;
   std::shared_ptr<SessionRequest> request;
+  // While it is held: how many were before, and itself.
+  uint64_t held_number = 0;
 };
 
 // A snapshot that is being handed over.
@@ -103,8 +105,8 @@ struct SubscriptionProgress {
   std::unique_ptr<InitialPhase> initial;
   // What the snapshot shows: events up to here are dropped.
   Revision drop_through = 0;
-  // Events behind one that waits for an interceptor. Nearly always empty, and
-  // a list takes nothing then.
+  // Events that wait for an interceptor, and those behind them. Nearly always
+  // empty, and a list takes nothing then.
   std::list<QueueEntry> held;
   // To be told with the next event.
   std::optional<EventGap> gap;
