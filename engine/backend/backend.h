@@ -85,8 +85,10 @@ class Snapshot {
   // Reads a subtree. Absent is `tree` without a value, not an error.
   virtual absl::StatusOr<ReadResult> Read(const Path& path,
                                           const ReadLimits& limits) const;
-  // Over the whole snapshot, not positioned yet.
-  virtual std::unique_ptr<Cursor> NewCursor() const = 0;
+  // Over the own values at and below `within`, not positioned yet. A Seek to a
+  // key before them goes to the first. What is elsewhere is not asked for: a
+  // store that does not answer does no harm to a walk beside it.
+  virtual std::unique_ptr<Cursor> NewCursor(const Path& within) const = 0;
 };
 
 // One absolute change: replaying it does no harm.

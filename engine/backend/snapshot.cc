@@ -6,13 +6,13 @@
 namespace restate {
 
 absl::StatusOr<NodeProbe> Snapshot::Probe(const Path& path) const {
-  std::unique_ptr<Cursor> cursor = NewCursor();
+  std::unique_ptr<Cursor> cursor = NewCursor(path);
   return ProbeNode(*cursor, path);
 }
 
 absl::StatusOr<ReadResult> Snapshot::Read(const Path& path,
                                           const ReadLimits& limits) const {
-  std::unique_ptr<Cursor> cursor = NewCursor();
+  std::unique_ptr<Cursor> cursor = NewCursor(path);
   return ReadSubtree(*cursor, path, limits);
 }
 

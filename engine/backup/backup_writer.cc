@@ -105,7 +105,7 @@ void BackupWriter::SkipPresence() {
 
 absl::Status BackupWriter::FillEntries(BackupChunk* chunk) {
   if (cursor_ == nullptr) {
-    cursor_ = checkpoint_.state->clients_tree().NewCursor();
+    cursor_ = checkpoint_.state->clients_tree().NewCursor(Path());
     cursor_->Seek("");
   }
   size_t bytes = 0;

@@ -134,7 +134,7 @@ absl::Status Restorer::TakeChunk(uint64_t number, const std::string& payload) {
 
 absl::Status Restorer::CheckEmpty() const {
   const auto state = controller_->Published();
-  std::unique_ptr<Cursor> cursor = state->tree().NewCursor();
+  std::unique_ptr<Cursor> cursor = state->tree().NewCursor(Path());
   cursor->Seek("");
   if (cursor->Valid()) {
     return NotEmpty(absl::StrCat(

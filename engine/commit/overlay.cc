@@ -36,7 +36,7 @@ const Overlay::Entries::Entry* Overlay::Covering(const Path& path) const {
 }
 
 absl::StatusOr<bool> Overlay::BaseShowsBelow(const Path& path) const {
-  std::unique_ptr<Cursor> cursor = base_->NewCursor();
+  std::unique_ptr<Cursor> cursor = base_->NewCursor(path);
   // The first key after the node's own.
   cursor->Seek(path.key() + '\x01');
   while (cursor->Valid() && InSubtree(cursor->key(), path.key())) {

@@ -23,16 +23,19 @@ class RememberedReads::RememberingSnapshot final : public Snapshot {
     return read;
   }
 
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return std::make_unique<RememberingCursor>(*this, snapshot_->NewCursor());
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<RememberingCursor>(*this, within,
+                                               snapshot_->NewCursor(within));
   }
 
  private:
   class RememberingCursor final : public Cursor {
    public:
-    RememberingCursor(const RememberingSnapshot& snapshot,
+    RememberingCursor(const RememberingSnapshot& snapshot, const Path& within,
                       std::unique_ptr<Cursor> cursor)
-        : snapshot_(snapshot), cursor_(std::move(cursor)) {}
+        : snapshot_(snapshot),
+          within_(within.key()),
+          cursor_(std::move(cursor)) {}
 
     void Seek(std::string_view key) override {
       const std::string asked(key);
@@ -57,11 +60,12 @@ class RememberedReads::RememberingSnapshot final : public Snapshot {
       if (cursor_->Valid()) {
         found = Found{std::string(cursor_->key()), cursor_->value()};
       }
-      snapshot_.reads_.firsts_.insert_or_assign({snapshot_.at_.key(), asked},
-                                                std::move(found));
+      snapshot_.reads_.firsts_.insert_or_assign(
+          {snapshot_.at_.key(), within_, asked}, std::move(found));
     }
 
     const RememberingSnapshot& snapshot_;
+    const std::string within_;
     const std::unique_ptr<Cursor> cursor_;
   };
 
@@ -90,8 +94,8 @@ absl::Status Recall::Miss() {
 
 class Recall::RecallingCursor final : public Cursor {
  public:
-  RecallingCursor(Recall* recall, const Path& at)
-      : recall_(*recall), at_(at) {}
+  RecallingCursor(Recall* recall, const Path& at, const Path& within)
+      : recall_(*recall), at_(at), within_(within) {}
 
   void Seek(std::string_view key) override { Find(std::string(key)); }
   void Next() override { Find(found_->key + '\0'); }
@@ -106,9 +110,11 @@ class Recall::RecallingCursor final : public Cursor {
   void Find(const std::string& key) {
     found_ = nullptr;
     for (const RememberedReads* reads : recall_.reads_) {
-      const auto first = reads->firsts_.find({at_.key(), key});
-      // What else is on the way is not told by any one path's changes.
-      if (first == reads->firsts_.end() || !recall_.IsFresh(*reads, at_)) {
+      const auto first =
+          reads->firsts_.find({at_.key(), within_.key(), key});
+      // What is on the way may be any of it.
+      if (first == reads->firsts_.end() ||
+          !recall_.IsFresh(*reads, at_.Join(within_))) {
         continue;
       }
       status_ = absl::OkStatus();
@@ -120,6 +126,7 @@ class Recall::RecallingCursor final : public Cursor {
 
   Recall& recall_;
   const Path at_;
+  const Path within_;
   const RememberedReads::Found* found_ = nullptr;
   absl::Status status_;
 };
@@ -153,8 +160,8 @@ class Recall::RecallingSnapshot final : public Snapshot {
     return recall_.Miss();
   }
 
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return std::make_unique<RecallingCursor>(&recall_, at_);
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<RecallingCursor>(&recall_, at_, within);
   }
 
  private:

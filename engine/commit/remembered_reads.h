@@ -45,6 +45,9 @@ class RememberedReads {
     return {at.key(), path.key(), limits.depth, limits.max_bytes,
             limits.max_own_values};
   }
+  // The key of the mount point, that of what is walked, and where the walk has
+  // come to.
+  using WalkKey = std::tuple<std::string, std::string, std::string>;
   // An own value that a cursor found.
   struct Found {
     std::string key;
@@ -55,7 +58,7 @@ class RememberedReads {
   std::map<Place, NodeProbe> probes_;
   std::map<ReadKey, ReadResult> reads_;
   // The first own value at or after a key, if there is one.
-  std::map<Place, std::optional<Found>> firsts_;
+  std::map<WalkKey, std::optional<Found>> firsts_;
 };
 
 // Answers reads of slow mounts from what was remembered, on the sequencer's

@@ -28,8 +28,8 @@ class HeldSnapshot final : public Snapshot {
                                   const ReadLimits& limits) const override {
     return snapshot_->Read(path, limits);
   }
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return snapshot_->NewCursor();
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return snapshot_->NewCursor(within);
   }
 
  private:

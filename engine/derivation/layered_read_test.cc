@@ -50,7 +50,7 @@ class LayeredReadTest : public testing::Test {
     const auto snapshot = MakeTreeSnapshot(root_);
     const LayeredSnapshot layered(snapshot.get(), derived_);
     std::vector<std::string> seen;
-    const std::unique_ptr<Cursor> cursor = layered.NewCursor();
+    const std::unique_ptr<Cursor> cursor = layered.NewCursor(Path());
     for (cursor->Seek(""); cursor->Valid(); cursor->Next()) {
       seen.push_back(Path::FromKey(std::string(cursor->key())).ToText() + "=" +
                      cursor->value()->DebugString());

@@ -1,5 +1,6 @@
 #include "engine/derivation/layered_snapshot.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,10 +19,11 @@ namespace {
 // the longest serves a path.
 class LayeredCursor final : public Cursor {
  public:
-  LayeredCursor(const Snapshot* client, const DerivedValues& derived)
-      : parts_(PartsOf(client, derived)),
+  LayeredCursor(const Snapshot* client, const DerivedValues& derived,
+                const Path& within)
+      : parts_(PartsOf(client, derived, within)),
         table_(PointsOf(parts_)),
-        cursor_(table_, parts_, HybridCursor::Down::kFail) {}
+        cursor_(table_, parts_, within, HybridCursor::Down::kFail) {}
 
   void Seek(std::string_view key) override { cursor_.Seek(key); }
   void Next() override { cursor_.Next(); }
@@ -31,19 +33,25 @@ class LayeredCursor final : public Cursor {
   absl::Status status() const override { return cursor_.status(); }
 
  private:
+  // Those that have something within.
   static std::vector<MountedSnapshot> PartsOf(const Snapshot* client,
-                                              const DerivedValues& derived) {
+                                              const DerivedValues& derived,
+                                              const Path& within) {
     std::vector<MountedSnapshot> parts;
     // Not owned: it outlives the cursor.
     parts.push_back({Path(),
                      std::shared_ptr<const Snapshot>(
                          std::shared_ptr<const Snapshot>(), client),
                      "clients"});
-    derived.ForEachBelow(
-        Path(), [&](const Path& dest, const DerivedValues::Destination& one) {
-          parts.push_back({dest, MakeTreeSnapshot(one.value), "derived"});
-          return true;
-        });
+    const auto add = [&parts](const Path& dest,
+                              const DerivedValues::Destination& one) {
+      parts.push_back({dest, MakeTreeSnapshot(one.value), "derived"});
+      return true;
+    };
+    if (const std::optional<Path> owner = derived.OwnerOf(within)) {
+      add(*owner, *derived.Find(*owner));
+    }
+    derived.ForEachBelow(within, add);
     return parts;
   }
   static std::vector<Path> PointsOf(const std::vector<MountedSnapshot>& parts) {
@@ -70,9 +78,11 @@ absl::StatusOr<ReadResult> LayeredSnapshot::Read(
   return ReadLayered(client, derived_, path, View::kAll, limits);
 }
 
-std::unique_ptr<Cursor> LayeredSnapshot::NewCursor() const {
-  if (derived_.empty()) return client_->NewCursor();
-  return std::make_unique<LayeredCursor>(client_, derived_);
+std::unique_ptr<Cursor> LayeredSnapshot::NewCursor(const Path& within) const {
+  if (!derived_.OwnerOf(within).has_value() && !derived_.HasBelow(within)) {
+    return client_->NewCursor(within);
+  }
+  return std::make_unique<LayeredCursor>(client_, derived_, within);
 }
 
 }  // namespace restate

@@ -25,7 +25,7 @@ class LayeredSnapshot final : public Snapshot {
   absl::StatusOr<NodeProbe> Probe(const Path& path) const override;
   absl::StatusOr<ReadResult> Read(const Path& path,
                                   const ReadLimits& limits) const override;
-  std::unique_ptr<Cursor> NewCursor() const override;
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override;
 
  private:
   const Snapshot* const client_;

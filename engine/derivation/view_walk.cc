@@ -23,7 +23,7 @@ absl::StatusOr<std::optional<ViewWalk::Entry>> ViewWalk::NextOwnValue() {
 
 absl::StatusOr<bool> ViewWalk::HasChildOfItsOwn(const Path& path) {
   const std::optional<Path> owner = derived_.OwnerOf(path);
-  if (ahead_ == nullptr) ahead_ = tree_->NewCursor();
+  if (ahead_ == nullptr) ahead_ = tree_->NewCursor(path_);
   // Behind its own value.
   ahead_->Seek(path.key() + '\x01');
   while (ahead_->Valid() && ahead_->key().starts_with(path.key())) {
@@ -39,10 +39,10 @@ absl::StatusOr<bool> ViewWalk::HasChildOfItsOwn(const Path& path) {
 absl::StatusOr<std::optional<ViewWalk::Entry>> ViewWalk::Next() {
   if (view_ == View::kOwnValue) return NextOwnValue();
   if (cursor_ == nullptr) {
-    cursor_ = tree_->NewCursor();
+    cursor_ = tree_->NewCursor(path_);
     cursor_->Seek(path_.key());
   }
-  while (cursor_->Valid() && cursor_->key().starts_with(path_.key())) {
+  while (cursor_->Valid()) {
     Path at = Path::FromKey(std::string(cursor_->key()));
     if (view_ == View::kWithoutDerived && !derived_.empty()) {
       const std::optional<Path> owner = derived_.OwnerOf(at);

@@ -43,9 +43,9 @@ class Applier::NotingSnapshot final : public Snapshot {
     Note();
     return snapshot_->Read(path, limits);
   }
-  std::unique_ptr<Cursor> NewCursor() const override {
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
     Note();
-    return snapshot_->NewCursor();
+    return snapshot_->NewCursor(within);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "engine/mount/pending_cursor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/path/path.h"
@@ -8,6 +9,7 @@ namespace restate {
 
 void PendingCursor::Seek(std::string_view key) {
   subtree_.reset();
+  key = std::max(key, std::string_view(within_));
   if (const auto* covering = writes_.Covering(key)) {
     entry_ = writes_.entries().LowerBound(covering->key);
     // Everything of the base's in there is replaced.

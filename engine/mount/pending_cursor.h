@@ -11,11 +11,15 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/memory/value_cursor.h"
 #include "engine/mount/pending_writes.h"
+#include "engine/path/path.h"
 
 namespace restate {
 
 // Walks a store's cursor and the writes that are not in it yet as one: what a
 // write replaced is jumped over, and its own values come instead.
+//
+// Only the base's cursor keeps within what is walked; the entries go on behind
+// it, and Valid says that it is over.
 //
 // Invariant while Valid(): base_ is at the first key after the current one that
 // no entry before entry_ replaced (or at the current one, if that is the
@@ -23,13 +27,17 @@ namespace restate {
 // that the current key is from).
 class PendingCursor final : public Cursor {
  public:
-  // `entries` must outlive the cursor.
-  PendingCursor(std::unique_ptr<Cursor> base, const PendingWrites& writes)
-      : base_(std::move(base)), writes_(writes) {}
+  // `base` walks what is at and below `within`. `writes` must outlive the
+  // cursor.
+  PendingCursor(std::unique_ptr<Cursor> base, const PendingWrites& writes,
+                const Path& within)
+      : base_(std::move(base)), writes_(writes), within_(within.key()) {}
 
   void Seek(std::string_view key) override;
   void Next() override;
-  bool Valid() const override { return at_ != At::kEnd; }
+  bool Valid() const override {
+    return at_ != At::kEnd && key().starts_with(within_);
+  }
   std::string_view key() const override;
   absl::StatusOr<Value> value() const override;
   absl::Status status() const override { return base_->status(); }
@@ -47,6 +55,7 @@ class PendingCursor final : public Cursor {
 
   const std::unique_ptr<Cursor> base_;
   const PendingWrites& writes_;
+  const std::string within_;
   PendingWrites::Entries::Iterator entry_;
   std::optional<ValueCursor> subtree_;
   // Of the current value, if it is from a subtree.

@@ -24,8 +24,9 @@ class PendingSnapshot final : public Snapshot {
     return Snapshot::Read(path, limits);
   }
 
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return std::make_unique<PendingCursor>(base_->NewCursor(), writes_);
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<PendingCursor>(base_->NewCursor(within), writes_,
+                                           within);
   }
 
  private:

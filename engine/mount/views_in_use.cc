@@ -38,8 +38,8 @@ class ViewsInUse::View final : public Snapshot {
     if (IsOver()) return Expired();
     return read;
   }
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return std::make_unique<ViewCursor>(*this, snapshot_->NewCursor());
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<ViewCursor>(*this, snapshot_->NewCursor(within));
   }
 
  private:

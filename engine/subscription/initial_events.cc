@@ -29,6 +29,9 @@ struct InitialEvents::Frame {
   size_t next_name = 0;
   // Where the cursor goes for the next child.
   std::string next_key;
+  // Finds the children here and below; made when first needed, unless a place
+  // above has one.
+  std::unique_ptr<Cursor> cursor;
 };
 
 InitialEvents::InitialEvents(const Snapshot& tree, Revision revision,
@@ -67,14 +70,22 @@ void InitialEvents::Push(Path place, std::vector<const Node*> nodes) {
   frames_.push_back(std::move(frame));
 }
 
+Cursor& InitialEvents::CursorFor(Frame& frame) {
+  for (Frame& above : frames_) {
+    if (above.cursor != nullptr) return *above.cursor;
+  }
+  frame.cursor = tree_.NewCursor(frame.place);
+  return *frame.cursor;
+}
+
 std::string InitialEvents::NextChildName(Frame& frame) {
-  if (cursor_ == nullptr) cursor_ = tree_.NewCursor();
-  cursor_->Seek(frame.next_key);
-  if (!cursor_->Valid()) {
-    status_ = cursor_->status();
+  Cursor& cursor = CursorFor(frame);
+  cursor.Seek(frame.next_key);
+  if (!cursor.Valid()) {
+    status_ = cursor.status();
     return "";
   }
-  const std::string_view key = cursor_->key();
+  const std::string_view key = cursor.key();
   if (!key.starts_with(frame.place.key())) return "";
   const std::string_view rest = key.substr(frame.place.key().size());
   std::string name(rest.substr(0, rest.find('\0')));

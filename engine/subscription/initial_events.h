@@ -41,6 +41,9 @@ class InitialEvents {
   void Push(Path place, std::vector<const Node*> nodes);
   // Pushes the next child of the last frame, or pops the frame.
   void Advance();
+  // A cursor over the frame's place at least, and over nothing that no pattern
+  // asks for.
+  Cursor& CursorFor(Frame& frame);
   // The next existing child of the frame's place, by the cursor; empty at the
   // end.
   std::string NextChildName(Frame& frame);
@@ -51,7 +54,6 @@ class InitialEvents {
   const Snapshot& tree_;
   const Revision revision_;
   std::unique_ptr<Node> root_;
-  std::unique_ptr<Cursor> cursor_;
   std::vector<Frame> frames_;
   absl::Status status_;
 };

@@ -84,7 +84,6 @@ grpc::ServerUnaryReactor* ExportService::GetInfo(
 
 absl::StatusOr<ScanPage> ExportService::ReadPage(const Path& path,
                                                  const ScanRange& range) const {
-  const std::string within = path.Join(range.within).key();
   const std::string start = path.Join(range.start).key();
   const size_t max_entries = std::min(range.max_entries, kMaxPageEntries);
   const size_t max_bytes =
@@ -93,9 +92,9 @@ absl::StatusOr<ScanPage> ExportService::ReadPage(const Path& path,
   size_t bytes = 0;
   const std::shared_ptr<const PublishedState> state =
       parts_.controller->Published();
-  const std::unique_ptr<Cursor> cursor = state->clients_tree().NewCursor();
-  for (cursor->Seek(std::max(start, within));
-       cursor->Valid() && cursor->key().starts_with(within); cursor->Next()) {
+  const std::unique_ptr<Cursor> cursor = 
+      state->clients_tree().NewCursor(path.Join(range.within));
+  for (cursor->Seek(start); cursor->Valid(); cursor->Next()) {
     if (range.exclusive && cursor->key() == start) continue;
     absl::StatusOr<Value> value = cursor->value();
     if (!value.ok()) return value.status();

@@ -20,14 +20,14 @@ absl::StatusOr<std::string> ListChildrenPage(
     size_t max_children, size_t max_bytes,
     v1::ListChildrenResponse* response) {
   const std::string& prefix = path.key();
-  std::unique_ptr<Cursor> cursor = tree.NewCursor();
+  std::unique_ptr<Cursor> cursor = tree.NewCursor(path);
   cursor->Seek(after.empty() ? prefix : path.Child(after).SubtreeEnd());
   // The node's own value comes before its children.
   if (cursor->Valid() && cursor->key() == prefix) cursor->Next();
 
   size_t bytes = 0;
   std::string last;
-  while (cursor->Valid() && cursor->key().starts_with(prefix)) {
+  while (cursor->Valid()) {
     const size_t listed = static_cast<size_t>(response->children_size());
     if (listed > 0 && (listed >= max_children || bytes >= max_bytes)) {
       return last;

@@ -136,7 +136,7 @@ void ExpectSame(const Snapshot& snapshot, const Model& model,
     for (const std::string& key :
          {path.key(), path.SubtreeEnd(), path.key() + random.Name(),
           path.key() + "."}) {
-      const std::unique_ptr<Cursor> cursor = snapshot.NewCursor();
+      const std::unique_ptr<Cursor> cursor = snapshot.NewCursor(Path());
       cursor->Seek(key);
       ASSERT_EQ(cursor->status(), absl::OkStatus());
       const auto found = model.own_values().lower_bound(key);

@@ -32,11 +32,11 @@ class SlowMountTest : public ServerTest {
     ServerTest::SetUp();
     MountClient mounts(client().channel());
     const auto mounted = mounts.Mount(
-        R"({"path": {"text": "/far"}, "remote": {"deadline": "600s",
+        R"({"path": {"text": "/then"}, "remote": {"deadline": "600s",
             "address": ")" +
         store_server_.address() + R"("}})");
     ASSERT_TRUE(mounted.ok()) << FailureOf(mounted.status);
-    client().Set("/far/x", "1");
+    client().Set("/then/x", "1");
     client().Set("/here/x", "1");
     ASSERT_TRUE(mounts.Flush("/").ok());
   }
@@ -70,6 +70,11 @@ class SlowMountTest : public ServerTest {
     v1::StreamStateRequest whole;
     whole.mutable_path()->set_text("/here");
     EXPECT_TRUE(client().StreamState(whole).ok());
+    v1::ListChildrenRequest list;
+    list.mutable_path()->set_text("/here");
+    const auto listed = client().ListChildren(list);
+    EXPECT_TRUE(listed.ok()) << FailureOf(listed.status);
+    EXPECT_EQ(listed.response.children_size(), 1);
   }
 
   int64_t written_ = 1;
@@ -87,7 +92,7 @@ TEST_F(SlowMountTest, SnapshotsOfItHoldUpNobodyElse) {
   std::vector<std::unique_ptr<SubscriptionReader>> waiting;
   for (int i = 0; i < kReaders; ++i) {
     waiting.push_back(std::make_unique<SubscriptionReader>(
-        Connect(server().address()), Initial(i % 2 == 0 ? "/far/*" : "/*/x")));
+        Connect(server().address()), Initial(i % 2 == 0 ? "/then/*" : "/*/x")));
   }
   gate_.WaitForWaiting(1);
   for (int i = 0; i < 10; ++i) ExpectTheRestGoesOn(*live);
@@ -105,7 +110,7 @@ TEST_F(SlowMountTest, StreamsOfItHoldUpNobodyElse) {
   for (int i = 0; i < kReaders; ++i) {
     waiting.emplace_back([this, i] {
       v1::StreamStateRequest whole;
-      whole.mutable_path()->set_text(i % 2 == 0 ? "/far" : "/");
+      whole.mutable_path()->set_text(i % 2 == 0 ? "/then" : "/");
       const auto reply = NewClient()->StreamState(whole);
       EXPECT_TRUE(reply.ok()) << FailureOf(reply.status);
       EXPECT_EQ(reply.response.entries_size(), i % 2 == 0 ? 1 : 2);

@@ -177,6 +177,13 @@ void ServerProcess::Kill() {
   pid_ = -1;
 }
 
+void ServerProcess::Freeze() {
+  kill(pid_, SIGSTOP);
+  waitpid(pid_, nullptr, WUNTRACED);
+}
+
+void ServerProcess::Thaw() { kill(pid_, SIGCONT); }
+
 void ServerProcess::RequestStop() {
   if (running()) kill(pid_, SIGTERM);
 }

@@ -50,6 +50,9 @@ class ServerProcess {
 
   // SIGKILL, and waits until it is gone.
   void Kill();
+  // SIGSTOP, and waits until it stands still. SIGCONT.
+  void Freeze();
+  void Thaw();
   // SIGTERM, without waiting.
   void RequestStop();
   // Waits for the end and gives the exit code, 128 + N if signal N ended it.

@@ -72,7 +72,7 @@ TEST_P(ConformanceTest, StartsEmpty) {
   EXPECT_EQ(Read("/a/b"), std::nullopt);
   EXPECT_FALSE(Probe("/").exists());
   auto snapshot = tree_.TakeSnapshot();
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   EXPECT_FALSE(cursor->Valid());
   cursor->Seek("");
   EXPECT_FALSE(cursor->Valid());
@@ -183,7 +183,7 @@ TEST_P(ConformanceTest, KeepsAwkwardNamesInOrder) {
     expected.push_back(path.ToText());
   }
   auto snapshot = tree_.TakeSnapshot();
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   cursor->Seek("");
   EXPECT_EQ(Walk(*cursor), expected);
 }
@@ -304,7 +304,7 @@ TEST_P(ConformanceTest, CursorsSeekAnywhere) {
   Set("/a/x", Value::Int(4));
   Set("/b", Value::Int(5));
   auto snapshot = tree_.TakeSnapshot();
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   cursor->Seek("");
   EXPECT_EQ(Walk(*cursor),
             (std::vector<std::string>{"/a/b", "/a/b/c", "/a/b/c/d", "/a/x",
@@ -327,7 +327,7 @@ TEST_P(ConformanceTest, SnapshotsDoNotSeeLaterWrites) {
   Set("/a/b", Value::Int(1));
   Set("/c", Value::Int(1));
   auto then = tree_.TakeSnapshot();
-  auto cursor = then->NewCursor();
+  auto cursor = then->NewCursor(Path());
   Set("/a/b", Value::Int(2));
   Set("/c", std::nullopt);
   Set("/d", Value::Int(2));

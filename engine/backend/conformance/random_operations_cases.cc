@@ -1,6 +1,7 @@
 // Random batches against a naive model: the same reads, probes and walks, over
 // every arrangement of backends. A failure prints its seed; RESTATE_SEED runs
 // one again.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,14 +63,16 @@ void ExpectSameProbe(const Snapshot& snapshot, const Model& model,
   ASSERT_EQ(probe->has_children, expected.has_children) << path.ToText();
 }
 
-// From `key` on, for at most `steps`.
-void ExpectSameWalk(Cursor& cursor, const Model& model,
+// From `key` on, for at most `steps`, with a cursor over what is at and below
+// `within`.
+void ExpectSameWalk(Cursor& cursor, const Model& model, const Path& within,
                     const std::string& key, int steps) {
   cursor.Seek(key);
-  auto expected = model.own_values().lower_bound(key);
+  auto expected = model.own_values().lower_bound(std::max(key, within.key()));
   for (; steps > 0; --steps) {
     ASSERT_EQ(cursor.status(), absl::OkStatus());
-    ASSERT_EQ(cursor.Valid(), expected != model.own_values().end());
+    ASSERT_EQ(cursor.Valid(), expected != model.own_values().end() &&
+                                  expected->first.starts_with(within.key()));
     if (!cursor.Valid()) return;
     ASSERT_EQ(cursor.key(), expected->first);
     absl::StatusOr<Value> value = cursor.value();
@@ -83,17 +86,22 @@ void ExpectSameWalk(Cursor& cursor, const Model& model,
 void ExpectSame(const Snapshot& snapshot, const Model& model,
                 RandomTree& random) {
   ExpectSameRead(snapshot, model, Path(), 0);
-  std::unique_ptr<Cursor> cursor = snapshot.NewCursor();
-  ExpectSameWalk(*cursor, model, "", 1'000'000);
+  std::unique_ptr<Cursor> cursor = snapshot.NewCursor(Path());
+  ExpectSameWalk(*cursor, model, Path(), "", 1'000'000);
   for (int i = 0; i < 4 && !testing::Test::HasFatalFailure(); ++i) {
     const Path path = random.SomePath();
     ExpectSameRead(snapshot, model, path, 0);
     ExpectSameRead(snapshot, model, path, random.Below(4));
     ExpectSameProbe(snapshot, model, path);
-    ExpectSameWalk(*cursor, model, path.key(), 2);
-    ExpectSameWalk(*cursor, model, path.SubtreeEnd(), 2);
+    ExpectSameWalk(*cursor, model, Path(), path.key(), 2);
+    ExpectSameWalk(*cursor, model, Path(), path.SubtreeEnd(), 2);
     // Not a whole path.
-    ExpectSameWalk(*cursor, model, path.key() + random.Name(), 2);
+    ExpectSameWalk(*cursor, model, Path(), path.key() + random.Name(), 2);
+    // Of a part, from before it, inside it, and behind it.
+    std::unique_ptr<Cursor> part = snapshot.NewCursor(path);
+    ExpectSameWalk(*part, model, path, "", 1'000'000);
+    ExpectSameWalk(*part, model, path, path.key() + random.Name(), 3);
+    ExpectSameWalk(*part, model, path, random.SomePath().key(), 3);
   }
 }
 

@@ -51,15 +51,19 @@ absl::StatusOr<NodeProbe> HybridSnapshot::ProbeAboveMounts(
       (*host.snapshot)->Probe(path.RelativeTo(host.at));
   if (!probe.ok()) return probe;
 
-  const MountedSnapshot* down = nullptr;
+  absl::Status down;
   bool child_in_mount = false;
   for (size_t mount : table_.MountsBelow(path)) {
     const auto& snapshot = mounts_[mount].snapshot;
     if (!snapshot.ok()) {
-      down = &mounts_[mount];
+      down = MountDownError(mounts_[mount]);
       continue;
     }
     absl::StatusOr<NodeProbe> root = (*snapshot)->Probe(Path());
+    if (absl::IsUnavailable(root.status())) {
+      down = root.status();
+      continue;
+    }
     if (!root.ok()) return root;
     if (root->exists()) {
       child_in_mount = true;
@@ -73,11 +77,11 @@ absl::StatusOr<NodeProbe> HybridSnapshot::ProbeAboveMounts(
   }
   if (probe->has_children) {
     // They may all be hidden.
-    HybridCursor cursor(table_, mounts_, HybridCursor::Down::kLeaveOut);
+    HybridCursor cursor(table_, mounts_, path, HybridCursor::Down::kLeaveOut);
     probe = ProbeNode(cursor, path);
     if (!probe.ok()) return probe;
   }
-  if (down != nullptr && !probe->has_children) return MountDownError(*down);
+  if (!down.ok() && !probe->has_children) return down;
   return probe;
 }
 
@@ -93,24 +97,29 @@ absl::StatusOr<ReadResult> HybridSnapshot::Read(
   for (size_t mount : table_.MountsBelow(path)) {
     if (!mounts_[mount].snapshot.ok()) return MountDownError(mounts_[mount]);
   }
-  HybridCursor cursor(table_, mounts_, HybridCursor::Down::kFail);
+  HybridCursor cursor(table_, mounts_, path, HybridCursor::Down::kFail);
   return ReadSubtree(cursor, path, limits);
 }
 
-std::unique_ptr<Cursor> HybridSnapshot::NewCursor() const {
-  return std::make_unique<HybridCursor>(table_, mounts_,
+std::unique_ptr<Cursor> HybridSnapshot::NewCursor(const Path& within) const {
+  return std::make_unique<HybridCursor>(table_, mounts_, within,
                                         HybridCursor::Down::kFail);
 }
 
 absl::StatusOr<ReadResult> HybridSnapshot::ReadPartial(
     const Path& path, const ReadLimits& limits, bool* left_out) const {
-  *left_out = !mounts_[table_.Find(path)].snapshot.ok();
-  for (size_t mount : table_.MountsBelow(path)) {
-    if (!mounts_[mount].snapshot.ok()) *left_out = true;
+  *left_out = false;
+  if (!table_.HasMountBelow(path)) {
+    absl::StatusOr<ReadResult> read = Read(path, limits);
+    const MountedSnapshot& host = mounts_[table_.Find(path)];
+    if (host.snapshot.ok() && !absl::IsUnavailable(read.status())) return read;
+    *left_out = true;
+    return ReadResult();
   }
-  if (!*left_out) return Read(path, limits);
-  HybridCursor cursor(table_, mounts_, HybridCursor::Down::kLeaveOut);
-  return ReadSubtree(cursor, path, limits);
+  HybridCursor cursor(table_, mounts_, path, HybridCursor::Down::kLeaveOut);
+  absl::StatusOr<ReadResult> read = ReadSubtree(cursor, path, limits);
+  *left_out = cursor.left_out();
+  return read;
 }
 
 }  // namespace restate

@@ -44,7 +44,7 @@ class HybridSnapshot : public Snapshot {
   absl::StatusOr<NodeProbe> Probe(const Path& path) const override;
   absl::StatusOr<ReadResult> Read(const Path& path,
                                   const ReadLimits& limits) const override;
-  std::unique_ptr<Cursor> NewCursor() const override;
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override;
 
   // As Read, with mounts that are down left out; `*left_out` tells whether
   // any are at, below or around `path`.

@@ -23,6 +23,52 @@ Value MapOf(const std::vector<std::pair<std::string, Value>>& entries) {
 MountedSnapshot Up(std::string_view at, Tree root) {
   return {P(at), MakeTreeSnapshot(std::move(root)), "memory"};
 }
+// A store that was up when the snapshot was taken and does not answer since;
+// from its `answers`-th read on.
+class Lost final : public Snapshot {
+ public:
+  Lost(Tree root, int answers)
+      : root_(MakeTreeSnapshot(std::move(root))), answers_(answers) {}
+
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<LostCursor>(this, root_->NewCursor(within));
+  }
+  int asked() const { return asked_; }
+
+ private:
+  class LostCursor final : public Cursor {
+   public:
+    LostCursor(const Lost* store, std::unique_ptr<Cursor> cursor)
+        : store_(*store), cursor_(std::move(cursor)) {}
+    void Seek(std::string_view key) override {
+      if (Ask()) cursor_->Seek(key);
+    }
+    void Next() override {
+      if (Ask()) cursor_->Next();
+    }
+    bool Valid() const override { return status_.ok() && cursor_->Valid(); }
+    std::string_view key() const override { return cursor_->key(); }
+    absl::StatusOr<Value> value() const override { return cursor_->value(); }
+    absl::Status status() const override { return status_; }
+
+   private:
+    bool Ask() {
+      if (++store_.asked_ > store_.answers_) {
+        status_ = MakeError(Reason::kMountUnavailable, "no answer");
+      }
+      return status_.ok();
+    }
+
+    const Lost& store_;
+    const std::unique_ptr<Cursor> cursor_;
+    absl::Status status_;
+  };
+
+  const std::shared_ptr<const Snapshot> root_;
+  const int answers_;
+  mutable int asked_ = 0;
+};
+
 MountedSnapshot Down(std::string_view at) {
   return {P(at), absl::UnavailableError("no route"), "remote"};
 }
@@ -64,7 +110,7 @@ TEST(HybridSnapshotTest, HiddenDataNeverShows) {
   EXPECT_EQ(Read(snapshot, "/b"), std::nullopt);
   EXPECT_FALSE(snapshot.Probe(P("/b"))->exists());
   EXPECT_TRUE(snapshot.Probe(P("/a"))->has_children);
-  auto cursor = snapshot.NewCursor();
+  auto cursor = snapshot.NewCursor(Path());
   cursor->Seek("");
   EXPECT_EQ(Walk(*cursor), (std::vector<std::string>{"/a/m", "/a/x"}));
 }
@@ -110,7 +156,7 @@ TEST(HybridSnapshotTest, CursorsShowADeadMountAsAnEntry) {
   HybridSnapshot snapshot({Up("/", MapOf({{"a", Value::Int(1)},
                                           {"z", Value::Int(2)}})),
                            Down("/m"), Up("/m/in", Value::Int(3))});
-  auto cursor = snapshot.NewCursor();
+  auto cursor = snapshot.NewCursor(Path());
   cursor->Seek("");
   EXPECT_EQ(Walk(*cursor),
             (std::vector<std::string>{"/a", "/m", "/m/in", "/z"}));
@@ -143,6 +189,93 @@ TEST(HybridSnapshotTest, PartialReadsLeaveDeadMountsOut) {
   EXPECT_EQ(read("/a/m/out", true), std::nullopt);
   EXPECT_EQ(read("/a/m/in", false), Tree(Value::Int(3)));
   EXPECT_EQ(read("/z", false), Tree(Value::Int(2)));
+}
+
+TEST(HybridSnapshotTest, AWalkAsksNobodyBesideIt) {
+  const auto lost = std::make_shared<Lost>(Tree(Value::Int(9)), 0);
+  HybridSnapshot snapshot(
+      {Up("/", MapOf({{"a", MapOf({{"x", Value::Int(1)}})}})),
+       {P("/b"), lost, "remote"}});
+  auto cursor = snapshot.NewCursor(P("/a"));
+  cursor->Seek("");
+  EXPECT_EQ(Walk(*cursor), (std::vector<std::string>{"/a/x"}));
+  EXPECT_EQ(cursor->status(), absl::OkStatus());
+  cursor->Seek(P("/a").SubtreeEnd());
+  EXPECT_FALSE(cursor->Valid());
+  cursor->Seek(P("/b").key());
+  EXPECT_FALSE(cursor->Valid());
+  EXPECT_EQ(cursor->status(), absl::OkStatus());
+  EXPECT_EQ(Read(snapshot, "/a"), Tree(MapOf({{"x", Value::Int(1)}})));
+  EXPECT_TRUE(snapshot.Probe(P("/a"))->has_children);
+  EXPECT_EQ(lost->asked(), 0);
+}
+
+TEST(HybridSnapshotTest, AMountThatIsLostOnTheWayShowsAsOneThatIsDown) {
+  const auto lost = std::make_shared<Lost>(Tree(Value::Int(9)), 0);
+  HybridSnapshot snapshot({Up("/", MapOf({{"a", Value::Int(1)},
+                                          {"z", Value::Int(2)}})),
+                           {P("/m"), lost, "remote"},
+                           Up("/m/in", Value::Int(3))});
+  auto cursor = snapshot.NewCursor(Path());
+  cursor->Seek("");
+  EXPECT_EQ(Walk(*cursor),
+            (std::vector<std::string>{"/a", "/m", "/m/in", "/z"}));
+  EXPECT_EQ(cursor->status(), absl::OkStatus());
+  EXPECT_EQ(lost->asked(), 1) << "a deadline each";
+  cursor->Seek(P("/a").SubtreeEnd());
+  ASSERT_TRUE(cursor->Valid());
+  EXPECT_EQ(ErrorReason(cursor->value().status()), "MOUNT_UNAVAILABLE");
+  cursor->Seek(P("/m/deep").key());
+  EXPECT_FALSE(cursor->Valid());
+  EXPECT_EQ(ErrorReason(cursor->status()), "MOUNT_UNAVAILABLE");
+  EXPECT_EQ(lost->asked(), 1);
+
+  EXPECT_EQ(ErrorReason(snapshot.Read(Path(), ReadLimits()).status()),
+            "MOUNT_UNAVAILABLE");
+  EXPECT_TRUE(snapshot.Probe(Path())->has_children);
+  bool left_out = false;
+  auto partial = snapshot.ReadPartial(Path(), ReadLimits(), &left_out);
+  ASSERT_TRUE(partial.ok()) << partial.status();
+  EXPECT_TRUE(left_out);
+  EXPECT_EQ(partial->tree,
+            Tree(MapOf({{"a", Value::Int(1)},
+                        {"m", MapOf({{"in", Value::Int(3)}})},
+                        {"z", Value::Int(2)}})));
+  partial = snapshot.ReadPartial(P("/m/deep"), ReadLimits(), &left_out);
+  ASSERT_TRUE(partial.ok()) << partial.status();
+  EXPECT_TRUE(left_out);
+  EXPECT_EQ(partial->tree, std::nullopt);
+}
+
+TEST(HybridSnapshotTest, AMountThatIsLostInItsMiddleEndsTheWalk) {
+  const Value two = MapOf({{"b", Value::Int(1)}, {"y", Value::Int(2)}});
+  // After its first entry; and where the walk comes back to it.
+  for (int answers : {1, 2}) {
+    const auto lost = std::make_shared<Lost>(Tree(two), answers);
+    HybridSnapshot snapshot({Up("/", MapOf({{"z", Value::Int(5)}})),
+                             {P("/m"), lost, "remote"},
+                             Up("/m/in", Value::Int(3))});
+    auto cursor = snapshot.NewCursor(Path());
+    cursor->Seek("");
+    std::vector<std::string> expected = {"/m/b"};
+    if (answers == 2) expected.push_back("/m/in");
+    EXPECT_EQ(Walk(*cursor), expected);
+    EXPECT_EQ(ErrorReason(cursor->status()), "MOUNT_UNAVAILABLE");
+    EXPECT_FALSE(snapshot.Read(P("/m"), ReadLimits()).ok());
+
+    const auto again = std::make_shared<Lost>(Tree(two), answers);
+    HybridSnapshot partly({Up("/", MapOf({{"z", Value::Int(5)}})),
+                           {P("/m"), again, "remote"},
+                           Up("/m/in", Value::Int(3))});
+    bool left_out = false;
+    auto partial = partly.ReadPartial(Path(), ReadLimits(), &left_out);
+    ASSERT_TRUE(partial.ok()) << partial.status();
+    EXPECT_TRUE(left_out);
+    EXPECT_EQ(partial->tree,
+              Tree(MapOf({{"m", MapOf({{"b", Value::Int(1)},
+                                       {"in", Value::Int(3)}})},
+                          {"z", Value::Int(5)}})));
+  }
 }
 
 TEST(HybridSnapshotTest, DamageIsNotMistakenForAnOutage) {

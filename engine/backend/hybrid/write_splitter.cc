@@ -1,5 +1,6 @@
 #include "engine/backend/hybrid/write_splitter.h"
 
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -90,11 +91,11 @@ absl::Status WriteSplitter::WriteOwnValue(const Part& part,
     // What is stored, rather than `part.before`: a {} that only shows while the
     // mounts below are empty is replaced too.
     Tree stored;
-    Cursor& cursor = before_cursor();
-    cursor.Seek(part.path.key());
-    if (!cursor.status().ok()) return cursor.status();
-    if (cursor.Valid() && cursor.key() == part.path.key()) {
-      absl::StatusOr<Value> value = cursor.value();
+    const std::unique_ptr<Cursor> cursor = before_tree_.NewCursor(part.path);
+    cursor->Seek(part.path.key());
+    if (!cursor->status().ok()) return cursor->status();
+    if (cursor->Valid() && cursor->key() == part.path.key()) {
+      absl::StatusOr<Value> value = cursor->value();
       if (!value.ok()) return std::move(value).status();
       stored = *std::move(value);
     }
@@ -117,15 +118,15 @@ absl::StatusOr<std::set<std::string>> WriteSplitter::ChildNames(
     AddNames(*part.before, names);
     return names;
   }
-  Cursor& cursor = before_cursor();
-  cursor.Seek(part.path.key());
-  if (cursor.Valid() && cursor.key() == part.path.key()) cursor.Next();
-  while (cursor.Valid() && cursor.key().starts_with(part.path.key())) {
-    std::string name(ChildName(part.path, cursor.key()));
-    cursor.Seek(part.path.Child(name).SubtreeEnd());
+  const std::unique_ptr<Cursor> cursor = before_tree_.NewCursor(part.path);
+  cursor->Seek(part.path.key());
+  if (cursor->Valid() && cursor->key() == part.path.key()) cursor->Next();
+  while (cursor->Valid()) {
+    std::string name(ChildName(part.path, cursor->key()));
+    cursor->Seek(part.path.Child(name).SubtreeEnd());
     names.insert(std::move(name));
   }
-  if (!cursor.status().ok()) return cursor.status();
+  if (!cursor->status().ok()) return cursor->status();
   return names;
 }
 
@@ -142,11 +143,6 @@ void WriteSplitter::AddNamesWritten(const Path& path,
 bool WriteSplitter::WrittenInBatch(const Path& path) const {
   auto it = written_.lower_bound(path.key());
   return it != written_.end() && it->starts_with(path.key());
-}
-
-Cursor& WriteSplitter::before_cursor() {
-  if (before_cursor_ == nullptr) before_cursor_ = before_tree_.NewCursor();
-  return *before_cursor_;
 }
 
 }  // namespace restate

@@ -47,11 +47,9 @@ class WriteSplitter {
   // Adds the first segment below `path` of each key the batch wrote there.
   void AddNamesWritten(const Path& path, std::set<std::string>& names) const;
   bool WrittenInBatch(const Path& path) const;
-  Cursor& before_cursor();
 
   const MountTable& table_;
   const Snapshot& before_tree_;
-  std::unique_ptr<Cursor> before_cursor_;
   std::vector<std::vector<Write>> parts_;
   // The keys of all writes in parts_, with the mount point in front.
   std::set<std::string, std::less<>> written_;

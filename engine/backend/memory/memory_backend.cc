@@ -43,8 +43,8 @@ class TreeSnapshot : public Snapshot {
     return result;
   }
 
-  std::unique_ptr<Cursor> NewCursor() const override {
-    return std::make_unique<ValueCursor>(root_);
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+    return std::make_unique<ValueCursor>(root_, within);
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "engine/backend/memory/value_cursor.h"
 
+#include <algorithm>
+
 namespace restate {
 
 void ValueCursor::SetChildKey(std::string_view name) {
@@ -42,6 +44,7 @@ void ValueCursor::Seek(std::string_view key) {
   key_.clear();
   current_ = nullptr;
   if (!tree_.has_value()) return;
+  key = std::max(key, std::string_view(within_));
   const Value* node = &*tree_;
   while (!key.empty() && node->is_map()) {
     // The own value of this node is before `key`; its children may not be. A

@@ -8,25 +8,30 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/path/path.h"
 #include "engine/tree/tree.h"
 #include "engine/value/value.h"
 
 namespace restate {
 
-// Walks the own values of a canonical tree in path order: a node's own value
-// first, then its children. A seek costs O(depth * log children).
+// Walks the own values of a canonical tree, or of a subtree of it, in path
+// order: a node's own value first, then its children. A seek costs
+// O(depth * log children).
 //
-// Invariants while Valid(): key_ is the key of the node that current_ belongs
+// Invariants while current_ is set: key_ is the key of the node that it belongs
 // to; frames_ are the maps on the way to it (and its own map, if it has
 // children), each with the next child to enter.
 class ValueCursor : public Cursor {
  public:
   // Keeps `tree` alive.
-  explicit ValueCursor(Tree tree) : tree_(std::move(tree)) {}
+  explicit ValueCursor(Tree tree, const Path& within = Path())
+      : tree_(std::move(tree)), within_(within.key()) {}
 
   void Seek(std::string_view key) override;
   void Next() override;
-  bool Valid() const override { return current_ != nullptr; }
+  bool Valid() const override {
+    return current_ != nullptr && key_.starts_with(within_);
+  }
   std::string_view key() const override { return key_; }
   absl::StatusOr<Value> value() const override { return *current_; }
   absl::Status status() const override { return absl::OkStatus(); }
@@ -44,6 +49,7 @@ class ValueCursor : public Cursor {
   void SetChildKey(std::string_view name);
 
   const Tree tree_;
+  const std::string within_;
   std::vector<Frame> frames_;
   std::string key_;
   const Value* current_ = nullptr;

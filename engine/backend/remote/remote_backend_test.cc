@@ -308,7 +308,7 @@ TEST_F(RemoteBackendTest, SnapshotsOutliveTheBackend) {
   ASSERT_EQ(backend->Apply({Set("/a", Value::Int(1), 1)}, 1),
             absl::OkStatus());
   auto snapshot = *backend->TakeSnapshot();
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   backend.reset();
   cursor->Seek("");
   ASSERT_TRUE(cursor->Valid());

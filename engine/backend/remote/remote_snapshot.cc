@@ -30,8 +30,8 @@ absl::StatusOr<ReadResult> RemoteSnapshot::Read(
   return ReadSubtree(cursor, path, limits);
 }
 
-std::unique_ptr<Cursor> RemoteSnapshot::NewCursor() const {
-  return std::make_unique<RemoteCursor>(link_, cache_, Path(), PageSize());
+std::unique_ptr<Cursor> RemoteSnapshot::NewCursor(const Path& within) const {
+  return std::make_unique<RemoteCursor>(link_, cache_, within, PageSize());
 }
 
 }  // namespace restate

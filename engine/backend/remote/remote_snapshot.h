@@ -26,7 +26,7 @@ class RemoteSnapshot : public Snapshot {
   absl::StatusOr<NodeProbe> Probe(const Path& path) const override;
   absl::StatusOr<ReadResult> Read(const Path& path,
                                   const ReadLimits& limits) const override;
-  std::unique_ptr<Cursor> NewCursor() const override;
+  std::unique_ptr<Cursor> NewCursor(const Path& within) const override;
 
  private:
   const std::shared_ptr<RemoteLink> link_;

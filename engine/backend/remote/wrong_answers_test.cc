@@ -46,7 +46,7 @@ TEST_P(WrongAnswersTest, AreDataLossNamingTheStoreAndThePath) {
             std::string("the remote mount at /far, the store at near: its "
                         "answer is wrong: ") +
                 GetParam().message);
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   cursor->Seek(P("/a").key());
   EXPECT_FALSE(cursor->Valid());
   EXPECT_EQ(cursor->status().code(), absl::StatusCode::kDataLoss);

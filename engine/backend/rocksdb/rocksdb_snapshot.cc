@@ -1,5 +1,7 @@
 #include "engine/backend/rocksdb/rocksdb_snapshot.h"
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -11,23 +13,28 @@
 
 namespace restate {
 
-// Walks one mount with an iterator borrowed from the snapshot.
+// Walks one mount, or a part of it, with an iterator borrowed from the
+// snapshot.
 class RocksDbCursor : public Cursor {
  public:
-  explicit RocksDbCursor(const RocksDbSnapshot& snapshot)
-      : snapshot_(snapshot), iterator_(snapshot.BorrowIterator()) {}
+  RocksDbCursor(const RocksDbSnapshot& snapshot, const Path& within)
+      : snapshot_(snapshot),
+        within_(within.key()),
+        iterator_(snapshot.BorrowIterator()) {}
   ~RocksDbCursor() override {
     snapshot_.ReturnIterator(std::move(iterator_));
   }
 
   void Seek(std::string_view key) override {
     sought_.assign(snapshot_.prefix_);
-    sought_.append(key);
+    sought_.append(std::max(key, std::string_view(within_)));
     iterator_->Seek(sought_);
     positioned_ = true;
   }
   void Next() override { iterator_->Next(); }
-  bool Valid() const override { return positioned_ && iterator_->Valid(); }
+  bool Valid() const override {
+    return positioned_ && iterator_->Valid() && key().starts_with(within_);
+  }
   std::string_view key() const override {
     std::string_view key = iterator_->key().ToStringView();
     key.remove_prefix(disk_format::kMountIdBytes);
@@ -55,6 +62,7 @@ class RocksDbCursor : public Cursor {
 
  private:
   const RocksDbSnapshot& snapshot_;
+  const std::string within_;
   std::unique_ptr<::rocksdb::Iterator> iterator_;
   bool positioned_ = false;
   std::string sought_;
@@ -104,18 +112,18 @@ void RocksDbSnapshot::ReturnIterator(
 }
 
 absl::StatusOr<NodeProbe> RocksDbSnapshot::Probe(const Path& path) const {
-  RocksDbCursor cursor(*this);
+  RocksDbCursor cursor(*this, path);
   return ProbeNode(cursor, path);
 }
 
 absl::StatusOr<ReadResult> RocksDbSnapshot::Read(
     const Path& path, const ReadLimits& limits) const {
-  RocksDbCursor cursor(*this);
+  RocksDbCursor cursor(*this, path);
   return ReadSubtree(cursor, path, limits);
 }
 
-std::unique_ptr<Cursor> RocksDbSnapshot::NewCursor() const {
-  return std::make_unique<RocksDbCursor>(*this);
+std::unique_ptr<Cursor> RocksDbSnapshot::NewCursor(const Path& within) const {
+  return std::make_unique<RocksDbCursor>(*this, within);
 }
 
 }  // namespace restate

@@ -194,7 +194,7 @@ TEST_F(RocksDbStoreTest, ReopenWaitsForSnapshotsAndKeepsBackends) {
   auto mount = *store_->OpenMount(Path());
   ASSERT_EQ(Set(*mount, "/a", Value::Int(1), 5), absl::OkStatus());
   auto snapshot = *mount->TakeSnapshot();
-  auto cursor = snapshot->NewCursor();
+  auto cursor = snapshot->NewCursor(Path());
   absl::Status reopened = absl::UnknownError("not yet");
   std::thread thread([&] { reopened = store_->Reopen(); });
   // Whether or not Reopen has begun to wait by now, the snapshot can be read.

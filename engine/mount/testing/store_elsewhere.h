@@ -93,15 +93,17 @@ class ElsewhereBackend final : public Backend {
    public:
     explicit LiveView(std::shared_ptr<StoreElsewhere> store)
         : store_(std::move(store)) {}
-    std::unique_ptr<Cursor> NewCursor() const override {
-      return std::make_unique<LiveCursor>(MakeTreeSnapshot(store_->root()));
+    std::unique_ptr<Cursor> NewCursor(const Path& within) const override {
+      return std::make_unique<LiveCursor>(MakeTreeSnapshot(store_->root()),
+                                          within);
     }
 
    private:
     class LiveCursor final : public Cursor {
      public:
-      explicit LiveCursor(std::shared_ptr<const Snapshot> snapshot)
-          : snapshot_(std::move(snapshot)), cursor_(snapshot_->NewCursor()) {}
+      LiveCursor(std::shared_ptr<const Snapshot> snapshot, const Path& within)
+          : snapshot_(std::move(snapshot)),
+            cursor_(snapshot_->NewCursor(within)) {}
       void Seek(std::string_view key) override { cursor_->Seek(key); }
       void Next() override { cursor_->Next(); }
       bool Valid() const override { return cursor_->Valid(); }

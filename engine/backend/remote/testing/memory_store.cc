@@ -23,10 +23,8 @@ absl::StatusOr<ScanPage> MemoryStore::Scan(const std::string& store_id,
   }
   ScanPage page;
   size_t bytes = 0;
-  std::unique_ptr<Cursor> cursor = snapshot_->NewCursor();
-  for (cursor->Seek(std::max(range.start.key(), range.within.key()));
-       cursor->Valid() && cursor->key().starts_with(range.within.key());
-       cursor->Next()) {
+  std::unique_ptr<Cursor> cursor = snapshot_->NewCursor(range.within);
+  for (cursor->Seek(range.start.key()); cursor->Valid(); cursor->Next()) {
     if (range.exclusive && cursor->key() == range.start.key()) continue;
     OwnValue entry{std::string(cursor->key()), *cursor->value()};
     bytes += entry.value.ByteSize();
