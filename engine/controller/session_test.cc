@@ -134,6 +134,23 @@ TEST_F(SessionTest, ASyncPointComesBehindWhatItSpeaksOf) {
             (Lines{"c: 1.0 SET /a at /a (/a): - -> 1", "sync 1"}));
 }
 
+TEST_F(SessionTest, SyncPointsThatNobodyReadsAreBounded) {
+  OpenedSession session = Open("s");
+  const auto sync = [this] {
+    std::promise<absl::Status> synced;
+    controller_->sessions().Sync("s", 0, [&](absl::StatusOr<int64_t> id) {
+      synced.set_value(id.status());
+    });
+    return synced.get_future().get();
+  };
+  for (size_t i = 0; i < kMaxSyncs; ++i) ASSERT_EQ(sync(), absl::OkStatus());
+  const absl::Status refused = sync();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ErrorReason(refused), "QUEUE_FULL");
+  EXPECT_EQ(DrainSession(*session.stream).size(), kMaxSyncs);
+  EXPECT_EQ(sync(), absl::OkStatus());
+}
+
 TEST_F(SessionTest, ASyncPointComesBehindWhatWasCoalesced) {
   OpenedSession session = Open("s");
   SubscriptionSpec spec = Spec({"/a/*"});

@@ -114,7 +114,8 @@ class SessionTable {
   // Puts a SyncPoint behind everything up to `revision` (0: the newest
   // published one) and calls `done` with its id when its place is settled,
   // possibly on the sequencer's thread. NOT_FOUND / SESSION_LOST; OUT_OF_RANGE /
-  // REVISION_IN_FUTURE; UNAVAILABLE / OUTCOME_UNKNOWN, SHUTTING_DOWN.
+  // REVISION_IN_FUTURE; RESOURCE_EXHAUSTED / QUEUE_FULL; UNAVAILABLE /
+  // OUTCOME_UNKNOWN, SHUTTING_DOWN.
   using SyncCallback = absl::AnyInvocable<void(absl::StatusOr<int64_t>)>;
   void Sync(const std::string& session_id, Revision revision,
             SyncCallback done);

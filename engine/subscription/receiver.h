@@ -44,6 +44,10 @@ struct ReceiverParts {
   std::function<void(const std::shared_ptr<Subscription>&)> ended;
 };
 
+// Sync points of one receiver that may wait. A client with more does not read its
+// session.
+inline constexpr size_t kMaxSyncs = 10'000;
+
 // One end that listens: a plain subscription, or a session with all of its own.
 // Between the sequencer, which fills its bounded queue, and one consumer, which
 // empties it.
@@ -101,6 +105,10 @@ class Receiver final : public GateWaiter,
   // Asks the client for something, behind what is queued; or, if that is
   // urgent, before it.
   void Ask(std::shared_ptr<SessionRequest> request, bool urgent);
+  // Whether fewer than kMaxSyncs wait to be read.
+  bool HasRoomForSync() const {
+    return syncs_.load(std::memory_order_relaxed) < kMaxSyncs;
+  }
   // Puts a sync point behind what is queued.
   void AddSync(SyncPoint sync);
   // No more events; the stream ends with `why` after what is queued.
@@ -276,6 +284,8 @@ class Receiver final : public GateWaiter,
 
   // Of the queue and of what is held; counted until it is told.
   std::atomic<size_t> queued_bytes_ = 0;
+  // Sync points that have not been handed over.
+  std::atomic<size_t> syncs_ = 0;
   // In milliseconds since 1970: the first that may be due.
   std::atomic<int64_t> next_heartbeat_ = INT64_MAX;
 };

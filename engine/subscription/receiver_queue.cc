@@ -349,6 +349,7 @@ void Receiver::Drop(const std::shared_ptr<Subscription>& subscription) {
 }
 
 void Receiver::AddSync(SyncPoint sync) {
+  syncs_.fetch_add(1, std::memory_order_relaxed);
   std::shared_ptr<ReadyCallback> wake;
   {
     MutexLock lock(&mutex_);

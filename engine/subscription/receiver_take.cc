@@ -439,6 +439,7 @@ void Receiver::PassSyncs(ParcelBuilder* out) {
       waiting.push_back(sync);
     } else {
       out->AddSync(sync);
+      syncs_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
   waiting_syncs_ = std::move(waiting);

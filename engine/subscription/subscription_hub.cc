@@ -3,10 +3,21 @@
 #include <future>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
 #include "engine/history/history.h"
 
 namespace restate {
+namespace {
+
+absl::Status TooManySyncs() {
+  return MakeError(Reason::kQueueFull,
+                   absl::StrCat("the session has not read its last ", kMaxSyncs,
+                                " sync markers: read its stream, then ask for "
+                                "more"));
+}
+
+}  // namespace
 
 // The stream of a subscription by itself.
 class SubscriptionHub::PlainStream final : public EventStream {
@@ -187,6 +198,9 @@ void SubscriptionHub::Sync(
         // At the boundary all that is published is in the queues.
         const absl::Status status = core->sequencer->AtBoundary(
             [core, receiver, revision, shared_done] {
+              if (!receiver->HasRoomForSync()) {
+                return (*shared_done)(TooManySyncs());
+              }
               int64_t sync_id = 0;
               {
                 MutexLock lock(&core->mutex);

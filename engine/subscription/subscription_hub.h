@@ -62,8 +62,9 @@ class SubscriptionHub {
   void Remove(int64_t id);
 
   // Puts a sync point behind everything up to `revision`; calls `done` when it
-  // has its place. OUT_OF_RANGE / REVISION_IN_FUTURE; UNAVAILABLE /
-  // OUTCOME_UNKNOWN, SHUTTING_DOWN.
+  // has its place. OUT_OF_RANGE / REVISION_IN_FUTURE; RESOURCE_EXHAUSTED /
+  // QUEUE_FULL if kMaxSyncs have not been read; UNAVAILABLE / OUTCOME_UNKNOWN,
+  // SHUTTING_DOWN.
   void Sync(const std::shared_ptr<Receiver>& receiver, Revision revision,
             absl::AnyInvocable<void(absl::StatusOr<int64_t>)> done);
 
