@@ -179,11 +179,12 @@ absl::StatusOr<Tree> Evaluation::ReadTracked(const Derivation& derivation,
 std::vector<Path> Evaluation::CircleThrough(
     const std::vector<Path>& seen) const {
   const DerivationGraph& graph = *context_.state->graph;
-  // What a tracked one reads is not known while it, or what it depends on, is
-  // still to be computed.
+  // What a tracked one that is still to be computed reads is not known yet. One
+  // that is only going to be marked is taken as it is: should it read something
+  // else then, who is told of the circle is computed again.
   const auto known = [&](const Path& one) {
     return !context_.state->Find(one)->definition->tracked() ||
-           FirstMarked({one}) == nullptr;
+           !marked_.contains({graph.PositionOf(one), one});
   };
   for (const Path& one : seen) {
     for (const Path& running : running_) {
