@@ -67,8 +67,14 @@ class TtlTest : public StorageTest {
 TEST_P(TtlTest, ThePathGoesWithWhatIsBelow) {
   const auto reader = Subscribe("/lock");
   ASSERT_TRUE(reader->WaitForSynced());
-  ASSERT_TRUE(client().SetState(SetFor("/lock", "0.3s")).ok());
-  client().Set("/lock/note", "\"from another\"");
+  // In one commit: between two, the time might be over.
+  const auto written = client().Commit(FromJson<v1::CommitRequest>(R"({
+      "operations": [
+        {"set": {"path": {"text": "/lock"}, "value": {"json": 1},
+                 "ttl": "0.3s"}},
+        {"set": {"path": {"text": "/lock/note"}, "value": {"json": 2}}}
+      ]})"));
+  ASSERT_TRUE(written.ok()) << FailureOf(written.status);
   const std::vector<v1::Event> events = reader->WaitForEvents(3);
   ASSERT_EQ(events.size(), 3u);
   EXPECT_EQ(events[2].kind(), v1::EVENT_KIND_DELETE);
