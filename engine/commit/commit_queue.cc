@@ -1,6 +1,7 @@
 #include "engine/commit/commit_queue.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
@@ -24,11 +25,12 @@ absl::Status CommitQueue::Push(QueuedCommit& commit) {
   MutexLock lock(&mutex_);
   if (stopped_) return ShuttingDown();
   const size_t bytes = commit.request.bytes;
-  if (commits_.size() >= max_commits_ ||
-      (!commits_.empty() && bytes_ + bytes > max_bytes_)) {
+  const size_t waiting = commits_.size() + aside_.size();
+  if (waiting >= max_commits_ ||
+      (waiting > 0 && bytes_ + bytes > max_bytes_)) {
     return MakeError(
         Reason::kQueueFull,
-        absl::StrCat("the server has ", commits_.size(), " commits of ",
+        absl::StrCat("the server has ", waiting, " commits of ",
                      bytes_, " bytes waiting: slow down and try again"));
   }
   bytes_ += bytes;
@@ -48,9 +50,22 @@ absl::Status CommitQueue::PushTask(absl::AnyInvocable<void()>& task) {
   return absl::OkStatus();
 }
 
+void CommitQueue::SetAside(QueuedCommit commit) {
+  MutexLock lock(&mutex_);
+  bytes_ += commit.request.bytes;
+  aside_.push_back(std::move(commit));
+}
+
 CommitQueue::Waiting CommitQueue::waiting() const {
   MutexLock lock(&mutex_);
-  return {commits_.size(), bytes_};
+  return {commits_.size() + aside_.size(), bytes_};
+}
+
+QueuedCommit CommitQueue::PopLocked(std::deque<QueuedCommit>& from) {
+  QueuedCommit commit = std::move(from.front());
+  from.pop_front();
+  bytes_ -= commit.request.bytes;
+  return commit;
 }
 
 CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
@@ -59,25 +74,29 @@ CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
   const size_t count = std::min(max_commits, commits_.size());
   work.commits.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    bytes_ -= commits_.front().request.bytes;
-    work.commits.push_back(std::move(commits_.front()));
-    commits_.pop_front();
+    work.commits.push_back(PopLocked(commits_));
   }
   last_taken_ = count;
-  work.finished = stopped_ && commits_.empty();
+  work.finished = stopped_ && commits_.empty() && aside_.empty();
   return work;
 }
 
 CommitQueue::Work CommitQueue::Take(size_t max_commits) {
   MutexLock lock(&mutex_);
-  while (commits_.empty() && tasks_.empty() && !stopped_) {
+  while (EmptyLocked() && !stopped_) {
     wanted_ = 1;
     waiting_ = true;
     wake_.Wait(&mutex_);
   }
   waiting_ = false;
-  GatherLocked(max_commits);
-  return TakeLocked(max_commits);
+  if (aside_.empty()) {
+    GatherLocked(max_commits);
+    return TakeLocked(max_commits);
+  }
+  QueuedCommit apart = PopLocked(aside_);
+  Work work = TakeLocked(max_commits);
+  work.apart.emplace(std::move(apart));
+  return work;
 }
 
 void CommitQueue::GatherLocked(size_t max_commits) {
@@ -90,13 +109,19 @@ void CommitQueue::GatherLocked(size_t max_commits) {
 
 CommitQueue::Work CommitQueue::TakeAllWithin(absl::Duration timeout) {
   MutexLock lock(&mutex_);
-  if (commits_.empty() && tasks_.empty() && !stopped_) {
+  if (EmptyLocked() && !stopped_) {
     wanted_ = 1;
     waiting_ = true;
     wake_.WaitFor(&mutex_, timeout);
     waiting_ = false;
   }
-  return TakeLocked(commits_.size());
+  std::vector<QueuedCommit> apart;
+  while (!aside_.empty()) apart.push_back(PopLocked(aside_));
+  Work work = TakeLocked(commits_.size());
+  work.commits.insert(work.commits.end(),
+                      std::make_move_iterator(apart.begin()),
+                      std::make_move_iterator(apart.end()));
+  return work;
 }
 
 void CommitQueue::Stop() {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,13 +23,16 @@ struct QueuedCommit {
 };
 
 // What waits for the sequencer: commits, in order and bounded in number and
-// bytes, and tasks that are to run between two batches. Thread-safe.
+// bytes, and tasks that are to run between two batches. Commits that take long
+// can be set aside, and then come one at a time. Thread-safe.
 class CommitQueue {
  public:
   // What is there to do.
   struct Work {
     std::vector<absl::AnyInvocable<void()>> tasks;
     std::vector<QueuedCommit> commits;
+    // One of those that were set aside, to be sequenced after the others.
+    std::optional<QueuedCommit> apart;
     // Nothing more will come, and this is the last of it.
     bool finished = false;
   };
@@ -42,10 +46,14 @@ class CommitQueue {
   // UNAVAILABLE / SHUTTING_DOWN after Stop; the task is left.
   absl::Status PushTask(absl::AnyInvocable<void()>& task);
 
-  // Waits for work, at most `max_commits` of it. Tasks come first.
+  // Puts a commit back that was taken. It counts among those that wait.
+  void SetAside(QueuedCommit commit);
+
+  // Waits for work, at most `max_commits` of it and one from aside. Tasks come
+  // first.
   Work Take(size_t max_commits);
-  // Everything that is there now, or has come when `timeout` is over or Stop
-  // is called.
+  // Everything that is there now, aside or not, or has come when `timeout` is
+  // over or Stop is called.
   Work TakeAllWithin(absl::Duration timeout);
 
   // How much waits.
@@ -65,12 +73,18 @@ class CommitQueue {
   // has one commit or a hundred. A lone writer never waits here.
   void GatherLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work TakeLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  QueuedCommit PopLocked(std::deque<QueuedCommit>& from)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool EmptyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return commits_.empty() && aside_.empty() && tasks_.empty();
+  }
 
   const size_t max_commits_;
   const size_t max_bytes_;
   mutable Mutex mutex_;
   CondVar wake_;
   std::deque<QueuedCommit> commits_ ABSL_GUARDED_BY(mutex_);
+  std::deque<QueuedCommit> aside_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -141,6 +141,9 @@ struct CommitRequest {
   bool wait_derived = false;
   // Answer before the fsync.
   bool relaxed = false;
+  // Whether commits that were submitted later may be sequenced before it: true
+  // only where nobody was promised an order.
+  bool may_be_set_aside = false;
   // If not empty, must be the server's epoch.
   std::string epoch;
   // What the request takes in the queue; the adapter passes the size of the

@@ -29,6 +29,7 @@
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/read_ahead.h"
+#include "engine/commit/runaway_writes.h"
 #include "engine/derivation/derivation_engine.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/history/commit_history.h"
@@ -224,6 +225,14 @@ class Sequencer {
   void Run();
   // RunBatch, and how long it took.
   void MeasureBatch(std::vector<QueuedCommit> commits);
+  // Takes those out that are expected to use up a derivation's budget, and may
+  // be sequenced after others.
+  void SetRunawaysAside(std::vector<QueuedCommit>* commits);
+  // A batch of its own for one of these.
+  void RunApart(QueuedCommit commit);
+  // Remembers whether what a commit wrote made a derivation use up its budget.
+  void NoteRunaways(const CommitRequest& request, const Execution& execution,
+                    const DerivationState& derivations);
   void RunBatch(std::vector<QueuedCommit> commits);
   // Step 2 of one commit: its operations, and what is derived. After an error
   // everything is as before.
@@ -353,6 +362,7 @@ class Sequencer {
   std::optional<LastChanges> last_changes_;
   // Used only with a commit store: memory is quick to read.
   LeafCache leaf_cache_;
+  RunawayWrites runaways_;
   std::shared_ptr<CommitHistory> history_;
   std::optional<LeaseTable> leases_;
   std::optional<AnsweredRequests> answered_;

@@ -96,6 +96,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
                                      LocalReader& sources,
                                      DerivationState* state,
                                      Execution* execution) {
+  used_up_.clear();
   if (state->empty() && !request->derivation.has_value()) {
     return absl::OkStatus();
   }
@@ -106,6 +107,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.aggregates = &aggregates_;
   parts.limits = &limits_;
   parts.counters = &counters_;
+  parts.used_up = &used_up_;
   parts.revision = context.revision;
   parts.refusable = !request->derivation.has_value() &&
                     !request->expiry.has_value() &&

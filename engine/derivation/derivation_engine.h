@@ -64,6 +64,10 @@ class DerivationEngine {
                                           const DerivationState& after,
                                           Revision revision);
 
+  // The destinations with calls that used up their instructions, their memory, or
+  // what was left of the commit's, in the last Apply.
+  const std::vector<Path>& used_up() const { return used_up_; }
+
   // What was computed so far; thread-safe.
   const DerivationCounters& counters() const { return counters_; }
   const LuaCounters& lua_counters() const {
@@ -102,6 +106,7 @@ class DerivationEngine {
   // There may be functions of definitions that are gone.
   bool definitions_changed_ = false;
   AggregateTable aggregates_;
+  std::vector<Path> used_up_;
   // Never goes back, also when a definition is refused: compiled functions are
   // found by it.
   uint64_t next_version_ = 1;

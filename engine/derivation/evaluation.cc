@@ -19,7 +19,8 @@ Evaluation::Evaluation(const Context& context)
       calls_(&context.functions->runtime(), context.limits->call,
              context.refusable
                  ? std::optional<int64_t>(context.limits->commit_instructions)
-                 : std::nullopt) {}
+                 : std::nullopt,
+             context.used_up) {}
 
 void Evaluation::Mark(const Path& dest) {
   marked_.emplace(context_.state->graph->PositionOf(dest), dest);

@@ -44,6 +44,8 @@ class Evaluation {
     AggregateTable* aggregates = nullptr;
     const DerivationLimits* limits = nullptr;
     DerivationCounters* counters = nullptr;
+    // Destinations with calls that use up a budget are appended.
+    std::vector<Path>* used_up = nullptr;
     // The number the commit has if it changes something.
     Revision revision = 0;
     // Whether a client waits whose commit can be refused: then the budget of a

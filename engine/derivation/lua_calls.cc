@@ -25,8 +25,13 @@ absl::StatusOr<LuaOutcome> LuaCalls::Call(const Path& dest,
           ? runtime_->Call(function, arguments, budget)
           : runtime_->Call(function, arguments, budget, *reader);
   used_ += outcome.instructions;
-  if (bounded && !outcome.result.ok() &&
-      ErrorReason(outcome.result.status()) == ReasonName(Reason::kLuaBudget)) {
+  if (outcome.result.ok()) return outcome;
+  const std::string reason = ErrorReason(outcome.result.status());
+  const bool out_of_instructions = reason == ReasonName(Reason::kLuaBudget);
+  if (out_of_instructions || reason == ReasonName(Reason::kLuaMemory)) {
+    used_up_.push_back(dest);
+  }
+  if (bounded && out_of_instructions) {
     const std::string names =
         absl::StrJoin(called_, ", ", [](std::string* out, const Path& path) {
           out->append(path.ToText());

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -20,12 +21,15 @@ namespace restate {
 class LuaCalls {
  public:
   // `commit_instructions`: of all calls together; none if nobody waits for the
-  // commit who can be refused. The runtime must outlive this.
+  // commit who can be refused. Whose calls use up a budget is appended to
+  // `used_up`. Both pointers must outlive this.
   LuaCalls(LuaRuntime* runtime, const LuaBudget& call,
-           std::optional<int64_t> commit_instructions)
+           std::optional<int64_t> commit_instructions,
+           std::vector<Path>* used_up)
       : runtime_(runtime),
         call_(call),
-        commit_instructions_(commit_instructions) {}
+        commit_instructions_(commit_instructions),
+        used_up_(*used_up) {}
   LuaCalls(const LuaCalls&) = delete;
   LuaCalls& operator=(const LuaCalls&) = delete;
 
@@ -40,6 +44,7 @@ class LuaCalls {
   LuaRuntime* const runtime_;
   const LuaBudget call_;
   const std::optional<int64_t> commit_instructions_;
+  std::vector<Path>& used_up_;
   int64_t used_ = 0;
   // Those that used instructions, in path order.
   std::set<Path> called_;

@@ -109,6 +109,8 @@ grpc::ServerUnaryReactor* StateService::RunCommit(const UnaryCall& call,
                                                   Encode encode) {
   absl::StatusOr<CommitRequest> commit = DecodeCommit(*request, parts_.limits);
   if (!commit.ok()) return call.Finished(commit.status());
+  // Calls that are under way at once have no order.
+  commit->may_be_set_aside = true;
   // `request` and `response` live until the call is finished.
   parts_.controller->Commit(
       *std::move(commit), [call, response, encode = std::move(encode)](
