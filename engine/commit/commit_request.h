@@ -55,6 +55,9 @@ struct SetOperation {
   Tree default_value;
   Tree payload;
   bool skip_notify = false;
+  // MERGE: whether a null under "/" takes {} away too. To clients {} is no own
+  // value; to stores it is.
+  bool removes_empty_map = false;
   // If not empty: the session that the path is bound to (presence).
   std::string session_id;
   // If not zero: the path goes after this time, in whole milliseconds. With a

@@ -376,9 +376,12 @@ class Executor {
     } else {
       present = tree::OwnValue(old->tree);
     }
-    // {} is no own value.
-    if (present.has_value() && present->is_map()) present.reset();
     const bool removes = own.kind() == Value::Kind::kNull;
+    if (present.has_value() && present->is_map()) {
+      // {} is no own value.
+      if (removes && set.removes_empty_map) return MergeLeaf(set, path, own);
+      present.reset();
+    }
     if (removes && !present.has_value()) return absl::OkStatus();
     if (!removes && set.equality.kind != Equality::Kind::kAlwaysWrite &&
         present == Tree(own)) {

@@ -283,6 +283,7 @@ absl::Status Sequencer::CommitEdits(const Path& at, std::vector<Write> edits) {
       set.mode = WriteMode::kMerge;
       set.value = Value::MakeMap(
           Value::Map().Set(std::string(kOwnValueKey), Value::Null()));
+      set.removes_empty_map = true;
     }
     request.operations.push_back(std::move(set));
   }

@@ -26,10 +26,13 @@ SetOperation Set(const Path& path, Value value, WriteMode mode) {
 
 // A merge that takes away the own value and nothing else.
 SetOperation RemoveOwnValue(const Path& path) {
-  return Set(path,
-             Value::MakeMap(Value::Map().Set(std::string(kOwnValueKey),
-                                             Value::Null())),
-             WriteMode::kMerge);
+  SetOperation merge = Set(
+      path,
+      Value::MakeMap(
+          Value::Map().Set(std::string(kOwnValueKey), Value::Null())),
+      WriteMode::kMerge);
+  merge.removes_empty_map = true;
+  return merge;
 }
 
 absl::Status AddOperations(const Path& path, const Write& write,

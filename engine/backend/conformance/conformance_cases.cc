@@ -130,6 +130,12 @@ TEST_P(ConformanceTest, EmptyMapIsAValueWhileThereIsNothingElse) {
   Set("/", Value::EmptyMap());
   EXPECT_EQ(Read("/"), Tree(Value::EmptyMap()));
   EXPECT_EQ(Read("/a"), std::nullopt);
+
+  // To a store it is an own value like any other.
+  Set("/e", Value::EmptyMap());
+  SetOwn("/e", std::nullopt);
+  EXPECT_EQ(Read("/e"), std::nullopt);
+  EXPECT_FALSE(Probe("/e").exists());
 }
 
 TEST_P(ConformanceTest, KeepsEveryKindExactly) {
