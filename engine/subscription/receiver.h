@@ -173,8 +173,6 @@ class Receiver final : public GateWaiter,
   // receiver_take.cc: the consumer's side.
   absl::Status BeginTake(uint64_t stream, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  void ReleaseHeld(ParcelBuilder* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void TakeInitials(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   // False when it is over.
@@ -191,17 +189,6 @@ class Receiver final : public GateWaiter,
   // It has left the queue, told or not.
   void Account(const QueueEntry& entry);
   void DropEntry(const QueueEntry& entry);
-  static HeldOperation OperationOf(const QueueEntry& entry) {
-    return {entry.revision, entry.event.emission().index};
-  }
-  void Hold(QueueEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  // Whether an event of the same operation that came before, as deep or deeper,
-  // is held. One that is not as deep may itself wait for this one's answer.
-  bool FollowsHeld(const QueueEntry& entry) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  // It is held no more.
-  void ForgetHeld(HeldOperation operation, uint64_t number)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void PassSyncs(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   bool IsBehind(Revision revision)
@@ -215,6 +202,21 @@ class Receiver final : public GateWaiter,
                        ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void Purge(Subscription* subscription)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+
+  // receiver_hold.cc: what waits for an interceptor, and what is behind that.
+  static HeldOperation OperationOf(const QueueEntry& entry) {
+    return {entry.revision, entry.event.emission().index};
+  }
+  void Hold(QueueEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // Whether an event of the same operation that came before, as deep or deeper,
+  // is held. One that is not as deep may itself wait for this one's answer.
+  bool FollowsHeld(const QueueEntry& entry) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // It is held no more.
+  void ForgetHeld(HeldOperation operation, uint64_t number)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  void ReleaseHeld(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
 
   // receiver_replay.cc: reading the history.
