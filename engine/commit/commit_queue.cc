@@ -1,7 +1,6 @@
 #include "engine/commit/commit_queue.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/error.h"
@@ -56,6 +55,19 @@ void CommitQueue::SetAside(QueuedCommit commit) {
   aside_.push_back(std::move(commit));
 }
 
+void CommitQueue::PutBack(QueuedCommit commit) {
+  MutexLock lock(&mutex_);
+  bytes_ += commit.request.bytes;
+  aside_.push_front(std::move(commit));
+  apart_taken_ = false;
+  if (std::exchange(waiting_, false)) wake_.NotifyOne();
+}
+
+void CommitQueue::EndApart() {
+  MutexLock lock(&mutex_);
+  apart_taken_ = false;
+}
+
 CommitQueue::Waiting CommitQueue::waiting() const {
   MutexLock lock(&mutex_);
   return {commits_.size() + aside_.size(), bytes_};
@@ -77,23 +89,25 @@ CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
     work.commits.push_back(PopLocked(commits_));
   }
   last_taken_ = count;
-  work.finished = stopped_ && commits_.empty() && aside_.empty();
+  work.finished =
+      stopped_ && commits_.empty() && aside_.empty() && !apart_taken_;
   return work;
 }
 
 CommitQueue::Work CommitQueue::Take(size_t max_commits) {
   MutexLock lock(&mutex_);
-  while (EmptyLocked() && !stopped_) {
+  while (IdleLocked()) {
     wanted_ = 1;
     waiting_ = true;
     wake_.Wait(&mutex_);
   }
   waiting_ = false;
-  if (aside_.empty()) {
+  if (!HasApartLocked()) {
     GatherLocked(max_commits);
     return TakeLocked(max_commits);
   }
   QueuedCommit apart = PopLocked(aside_);
+  apart_taken_ = true;
   Work work = TakeLocked(max_commits);
   work.apart.emplace(std::move(apart));
   return work;
@@ -109,18 +123,15 @@ void CommitQueue::GatherLocked(size_t max_commits) {
 
 CommitQueue::Work CommitQueue::TakeAllWithin(absl::Duration timeout) {
   MutexLock lock(&mutex_);
-  if (EmptyLocked() && !stopped_) {
+  if (commits_.empty() && aside_.empty() && tasks_.empty() && !stopped_) {
     wanted_ = 1;
     waiting_ = true;
     wake_.WaitFor(&mutex_, timeout);
     waiting_ = false;
   }
-  std::vector<QueuedCommit> apart;
-  while (!aside_.empty()) apart.push_back(PopLocked(aside_));
   Work work = TakeLocked(commits_.size());
-  work.commits.insert(work.commits.end(),
-                      std::make_move_iterator(apart.begin()),
-                      std::make_move_iterator(apart.end()));
+  while (!aside_.empty()) work.aside.push_back(PopLocked(aside_));
+  work.finished = stopped_;
   return work;
 }
 

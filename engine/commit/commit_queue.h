@@ -24,15 +24,19 @@ struct QueuedCommit {
 
 // What waits for the sequencer: commits, in order and bounded in number and
 // bytes, and tasks that are to run between two batches. Commits that take long
-// can be set aside, and then come one at a time. Thread-safe.
+// can be set aside, and then come one at a time: the next when the one before is
+// done with. Thread-safe.
 class CommitQueue {
  public:
   // What is there to do.
   struct Work {
     std::vector<absl::AnyInvocable<void()>> tasks;
     std::vector<QueuedCommit> commits;
-    // One of those that were set aside, to be sequenced after the others.
+    // One of those that were set aside, to be sequenced after the others. To be
+    // followed by PutBack or EndApart.
     std::optional<QueuedCommit> apart;
+    // Of TakeAllWithin: all of them.
+    std::vector<QueuedCommit> aside;
     // Nothing more will come, and this is the last of it.
     bool finished = false;
   };
@@ -46,14 +50,20 @@ class CommitQueue {
   // UNAVAILABLE / SHUTTING_DOWN after Stop; the task is left.
   absl::Status PushTask(absl::AnyInvocable<void()>& task);
 
-  // Puts a commit back that was taken. It counts among those that wait.
+  // Puts a commit back that was taken, behind all that are aside. It counts among
+  // those that wait.
   void SetAside(QueuedCommit commit);
+  // The one that came from aside is to come again, before the others there.
+  void PutBack(QueuedCommit commit);
+  // It is done with.
+  void EndApart();
 
   // Waits for work, at most `max_commits` of it and one from aside. Tasks come
   // first.
   Work Take(size_t max_commits);
   // Everything that is there now, aside or not, or has come when `timeout` is
-  // over or Stop is called.
+  // over or Stop is called. It is finished also if one from aside is still to be
+  // put back.
   Work TakeAllWithin(absl::Duration timeout);
 
   // How much waits.
@@ -75,8 +85,14 @@ class CommitQueue {
   Work TakeLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   QueuedCommit PopLocked(std::deque<QueuedCommit>& from)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool EmptyLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return commits_.empty() && aside_.empty() && tasks_.empty();
+  // Whether there is one from aside to be taken.
+  bool HasApartLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !aside_.empty() && !apart_taken_;
+  }
+  // Whether there is nothing to do, nor the end.
+  bool IdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return commits_.empty() && tasks_.empty() && !HasApartLocked() &&
+           !(stopped_ && !apart_taken_);
   }
 
   const size_t max_commits_;
@@ -85,6 +101,8 @@ class CommitQueue {
   CondVar wake_;
   std::deque<QueuedCommit> commits_ ABSL_GUARDED_BY(mutex_);
   std::deque<QueuedCommit> aside_ ABSL_GUARDED_BY(mutex_);
+  // Whether one that came from there is not done with.
+  bool apart_taken_ ABSL_GUARDED_BY(mutex_) = false;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

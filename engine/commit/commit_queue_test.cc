@@ -1,6 +1,7 @@
 #include "engine/commit/commit_queue.h"
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/error/error.h"
@@ -40,9 +41,25 @@ TEST(CommitQueueTest, WhatWasSetAsideComesOneAtATimeBehindTheOthers) {
   queue.SetAside(Named("y"));
   for (const char* name : {"a", "b", "c"}) Push(queue, name);
   EXPECT_EQ(Text(queue.Take(2)), "a b | x");
-  EXPECT_EQ(Text(queue.Take(2)), "c | y");
+  // The next when that is done with.
+  EXPECT_EQ(Text(queue.Take(2)), "c");
+  queue.EndApart();
+  EXPECT_EQ(Text(queue.Take(2)), " | y");
   queue.SetAside(Named("z"));
+  Push(queue, "d");
+  queue.PutBack(Named("y again"));
+  EXPECT_EQ(Text(queue.Take(2)), "d | y again");
+  queue.EndApart();
   EXPECT_EQ(Text(queue.Take(2)), " | z");
+}
+
+TEST(CommitQueueTest, WhatIsPutBackWakesWhoWaits) {
+  CommitQueue queue(100, 100);
+  queue.SetAside(Named("x"));
+  EXPECT_EQ(Text(queue.Take(2)), " | x");
+  std::thread other([&queue] { queue.PutBack(Named("x again")); });
+  EXPECT_EQ(Text(queue.Take(2)), " | x again");
+  other.join();
 }
 
 TEST(CommitQueueTest, ItCountsAmongThoseThatWait) {
@@ -66,7 +83,11 @@ TEST(CommitQueueTest, WhoTakesAllTakesItToo) {
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   Push(queue, "a");
-  EXPECT_EQ(Text(queue.TakeAllWithin(absl::ZeroDuration())), "a x y");
+  CommitQueue::Work all = queue.TakeAllWithin(absl::ZeroDuration());
+  EXPECT_EQ(Text(all), "a");
+  ASSERT_EQ(all.aside.size(), 2u);
+  EXPECT_EQ(all.aside[0].request.run_id, "x");
+  EXPECT_EQ(all.aside[1].request.run_id, "y");
   EXPECT_EQ(queue.waiting().bytes, 0u);
 }
 
@@ -77,7 +98,15 @@ TEST(CommitQueueTest, TheEndComesAfterIt) {
   Push(queue, "a");
   queue.Stop();
   EXPECT_EQ(Text(queue.Take(100)), "a | x");
-  EXPECT_EQ(Text(queue.Take(100)), " | y end");
+  queue.EndApart();
+  EXPECT_EQ(Text(queue.Take(100)), " | y");
+  // Until it is known that it does not come again.
+  std::thread other([&queue] { queue.PutBack(Named("y again")); });
+  EXPECT_EQ(Text(queue.Take(100)), " | y again");
+  other.join();
+  EXPECT_EQ(Text(queue.TakeAllWithin(absl::ZeroDuration())), " end");
+  queue.EndApart();
+  EXPECT_EQ(Text(queue.Take(100)), " end");
 }
 
 }  // namespace

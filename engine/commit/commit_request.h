@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
 #define RESTATE_ENGINE_COMMIT_COMMIT_REQUEST_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 
 namespace restate {
 
+class LongCalls;
 class RememberedReads;
 
 // How a write treats what is there: restate.v1.WriteMode, where each is
@@ -114,6 +116,13 @@ struct LeaseExpiry {
 // Who caused a commit.
 enum class CommitOrigin { kClient, kMount, kExpired, kFile };
 
+// Of commits that come one after the other, such as those of one stream. The
+// sequencer's own.
+struct CommitOrder {
+  // How many of them are set aside: those that follow must be, too.
+  size_t aside = 0;
+};
+
 // A transaction: all or nothing, one revision.
 struct CommitRequest {
   // If set, the operations are made from it when the commit is sequenced.
@@ -144,9 +153,13 @@ struct CommitRequest {
   bool wait_derived = false;
   // Answer before the fsync.
   bool relaxed = false;
-  // Whether commits that were submitted later may be sequenced before it: true
-  // only where nobody was promised an order.
+  // Whether commits that were submitted later may be sequenced before it, but for
+  // those of the same `order`: true only where nobody was promised another order.
   bool may_be_set_aside = false;
+  // Those with the same one are sequenced as they were submitted. Null: no order.
+  std::shared_ptr<CommitOrder> order;
+  // What was made, or is to be, of calls that take long, while it is set aside.
+  std::shared_ptr<LongCalls> long_calls;
   // If not empty, must be the server's epoch.
   std::string epoch;
   // What the request takes in the queue; the adapter passes the size of the

@@ -10,6 +10,7 @@
 #include "engine/commit/exports.h"
 #include "engine/commit/sequencer_batch.h"
 #include "engine/crash/crash_point.h"
+#include "engine/derivation/long_calls.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -33,7 +34,9 @@ Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
       leaf_cache_(options_.leaf_cache_bytes),
       derivation_engine_(options_.derivations),
-      queue_(options_.max_queued_commits, options_.max_queued_bytes) {}
+      queue_(options_.max_queued_commits, options_.max_queued_bytes),
+      long_call_thread_(
+          [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); }) {}
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
     SequencerOptions options) {
@@ -121,10 +124,11 @@ void Sequencer::Run() {
   while (true) {
     CommitQueue::Work work = queue_.Take(options_.max_batch_commits);
     for (auto& task : work.tasks) task();
-    if (!work.finished) SetRunawaysAside(&work.commits);
+    // The last ones may be set aside.
+    const bool last = work.finished && work.commits.empty();
     if (!work.commits.empty()) MeasureBatch(std::move(work.commits));
     if (work.apart.has_value()) RunApart(*std::move(work.apart));
-    if (work.finished) return;
+    if (last) return;
   }
 }
 
@@ -203,7 +207,6 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
     absl::Status derived =
         Derive(*batch.state, *batch.overlay, context, &request,
                &batch.derivations, &*execution);
-    NoteRunaways(request, *execution, batch.derivations);
     if (!derived.ok()) execution = derived;
   }
   if (execution.ok() && batch.recall.has_value() && batch.recall->missed()) {
@@ -220,6 +223,10 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
                                Batch& batch) {
   batch.answers.reserve(commits.size());
   for (QueuedCommit& commit : commits) {
+    if (FollowsOneAside(commit.request)) {
+      SetAside(std::move(commit));
+      continue;
+    }
     if (std::optional<absl::StatusOr<CommitResult>> answer =
             AnswerOf(commit.request);
         answer.has_value()) {
@@ -240,7 +247,13 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
         ExecuteCommit(commit.request, batch, revision);
     const std::vector<Path> cleared = batch.overlay->TakeClearedEmptyMaps();
     if (batch.recall.has_value() && batch.recall->missed()) {
+      commit.request.long_calls = nullptr;
       read_ahead_->Add(std::move(commit));
+      continue;
+    }
+    if (commit.request.long_calls != nullptr &&
+        commit.request.long_calls->TakeGivenUp()) {
+      SetAside(std::move(commit));
       continue;
     }
     if (!execution.ok()) {

@@ -25,11 +25,11 @@
 #include "engine/commit/executor.h"
 #include "engine/commit/last_changes.h"
 #include "engine/commit/leaf_cache.h"
+#include "engine/commit/long_call_thread.h"
 #include "engine/commit/lua_equalities.h"
 #include "engine/commit/overlay.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/read_ahead.h"
-#include "engine/commit/runaway_writes.h"
 #include "engine/derivation/derivation_engine.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/history/commit_history.h"
@@ -100,7 +100,9 @@ struct SequencerOptions {
 //
 // A commit that needs something of a mount that takes long to read has that
 // read first, by other threads (ReadAhead), and comes back to the queue; if it
-// has changed by the time that its turn comes, again.
+// has changed by the time that its turn comes, again. So does one whose
+// derivations call a Lua function that takes long: another thread makes the call
+// (LongCallThread), one commit at a time.
 //
 // A batch that only touches what is gone after a restart does not wait for the
 // disk in step 3.
@@ -225,14 +227,13 @@ class Sequencer {
   void Run();
   // RunBatch, and how long it took.
   void MeasureBatch(std::vector<QueuedCommit> commits);
-  // Takes those out that are expected to use up a derivation's budget, and may
-  // be sequenced after others.
-  void SetRunawaysAside(std::vector<QueuedCommit>* commits);
+  // Whether it must wait for one that is set aside, for the sake of their order.
+  bool FollowsOneAside(const CommitRequest& request) const;
+  // It cannot be executed before another thread has made a call for it, or before
+  // another commit that is set aside.
+  void SetAside(QueuedCommit commit);
   // A batch of its own for one of these.
   void RunApart(QueuedCommit commit);
-  // Remembers whether what a commit wrote made a derivation use up its budget.
-  void NoteRunaways(const CommitRequest& request, const Execution& execution,
-                    const DerivationState& derivations);
   void RunBatch(std::vector<QueuedCommit> commits);
   // Step 2 of one commit: its operations, and what is derived. After an error
   // everything is as before.
@@ -362,7 +363,6 @@ class Sequencer {
   std::optional<LastChanges> last_changes_;
   // Used only with a commit store: memory is quick to read.
   LeafCache leaf_cache_;
-  RunawayWrites runaways_;
   std::shared_ptr<CommitHistory> history_;
   std::optional<LeaseTable> leases_;
   std::optional<AnsweredRequests> answered_;
@@ -375,6 +375,11 @@ class Sequencer {
   bool recompute_ = false;
   std::optional<Publication> publication_;
   CommitQueue queue_;
+  // Ends before the queue.
+  LongCallThread long_call_thread_;
+  // Whether the batch is one that was set aside; whether that left for a call.
+  bool is_apart_ = false;
+  bool has_left_ = false;
 
   // Whether the store is being opened again: it takes nothing.
   bool recovering_ = false;

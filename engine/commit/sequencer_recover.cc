@@ -51,6 +51,10 @@ bool Sequencer::RefuseWithin(absl::Duration delay, const absl::Status& why) {
   CommitQueue::Work refused = queue_.TakeAllWithin(delay);
   for (auto& task : refused.tasks) task();
   for (QueuedCommit& commit : refused.commits) commit.done(why);
+  for (QueuedCommit& commit : refused.aside) {
+    if (commit.request.order != nullptr) --commit.request.order->aside;
+    commit.done(why);
+  }
   return !refused.finished;
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -48,10 +49,22 @@ struct DerivationCounters {
     return kOther;
   }
 
-  void CountComputed(const Definition& definition, const absl::Status& status) {
-    OfKind& kind = kinds[KindOf(definition)];
-    kind.computed.AddAlone();
-    if (!status.ok()) kind.failed[FailureOf(status)].AddAlone();
+  // One destination that was computed, to be counted.
+  struct Computed {
+    Kind kind = kLua;
+    std::optional<Failure> failure;
+  };
+  static Computed OutcomeOf(const Definition& definition,
+                            const absl::Status& status) {
+    Computed computed{KindOf(definition), std::nullopt};
+    if (!status.ok()) computed.failure = FailureOf(status);
+    return computed;
+  }
+  void Count(const Computed& one) {
+    kinds[one.kind].computed.AddAlone();
+    if (one.failure.has_value()) {
+      kinds[one.kind].failed[*one.failure].AddAlone();
+    }
   }
   // How the derivations of a commit ended.
   void CountCommit(const absl::Status& status) {

@@ -96,7 +96,6 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
                                      LocalReader& sources,
                                      DerivationState* state,
                                      Execution* execution) {
-  used_up_.clear();
   if (state->empty() && !request->derivation.has_value()) {
     return absl::OkStatus();
   }
@@ -107,7 +106,10 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.aggregates = &aggregates_;
   parts.limits = &limits_;
   parts.counters = &counters_;
-  parts.used_up = &used_up_;
+  // A definition is compiled, and recorded, once.
+  if (request->may_be_set_aside && !request->derivation.has_value()) {
+    parts.long_calls = &request->long_calls;
+  }
   parts.revision = context.revision;
   parts.refusable = !request->derivation.has_value() &&
                     !request->expiry.has_value() &&

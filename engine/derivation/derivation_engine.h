@@ -49,6 +49,8 @@ class DerivationEngine {
   //   FAILED_PRECONDITION / CYCLE, DEST_NOT_EMPTY, NOT_STORABLE,
   //     REMOTE_SOURCE, DERIVATION_FAILED
   //   RESOURCE_EXHAUSTED / DERIVATION_BUDGET
+  //   ABORTED: a call that takes long is in the request's `long_calls`, and the
+  //     commit to be executed again when it is made.
   // Sources are read by `sources`: what of the clients' tree is kept here.
   absl::Status Apply(CommitRequest* request, const ExecutionContext& context,
                      LocalReader& sources, DerivationState* state,
@@ -63,10 +65,6 @@ class DerivationEngine {
   static std::vector<Write> WritesBetween(const DerivationState& before,
                                           const DerivationState& after,
                                           Revision revision);
-
-  // The destinations with calls that used up their instructions, their memory, or
-  // what was left of the commit's, in the last Apply.
-  const std::vector<Path>& used_up() const { return used_up_; }
 
   // What was computed so far; thread-safe.
   const DerivationCounters& counters() const { return counters_; }
@@ -106,7 +104,6 @@ class DerivationEngine {
   // There may be functions of definitions that are gone.
   bool definitions_changed_ = false;
   AggregateTable aggregates_;
-  std::vector<Path> used_up_;
   // Never goes back, also when a definition is refused: compiled functions are
   // found by it.
   uint64_t next_version_ = 1;

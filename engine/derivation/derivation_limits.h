@@ -15,6 +15,9 @@ struct DerivationLimits {
   LuaBudget call;
   // Lua instructions of all derivations of one client's commit together.
   int64_t commit_instructions = 20'000'000;
+  // A call that takes more than so many instructions is made by another thread,
+  // if its commit may be set aside: about as long as handing it over takes.
+  int64_t trial_instructions = 20'000;
   // Of one source as an argument.
   size_t max_source_bytes = size_t{64} << 20;
   // Of what a destination holds.

@@ -85,6 +85,36 @@ class DerivationRandomTest : public DerivationTest {
     return set;
   }
 
+  CommitRequest RandomCommit() {
+    CommitRequest request;
+    for (size_t n = 1 + Below(3); n > 0; --n) {
+      request.operations.push_back(RandomOperation());
+    }
+    // Some are refused after they have done something.
+    if (Chance(15)) {
+      request.operations.push_back(SetOf("/refuse", Value::String("x")));
+      request.operations.push_back(SetOf("/refuse", I(1), WriteMode::kAdd));
+    }
+    request.may_be_set_aside = Chance(70);
+    return request;
+  }
+  // Several that are under way together.
+  void CommitAtOnce(int64_t count) {
+    std::vector<std::promise<absl::Status>> answers(count);
+    for (std::promise<absl::Status>& answer : answers) {
+      sequencer_->Submit(RandomCommit(),
+                         [&answer](absl::StatusOr<CommitResult> result) {
+                           answer.set_value(result.status());
+                         });
+    }
+    for (std::promise<absl::Status>& answer : answers) {
+      const absl::Status status = answer.get_future().get();
+      EXPECT_TRUE(status.ok() || ReasonOf(status) == "KIND_MISMATCH" ||
+                  ReasonOf(status) == "DERIVED_PATH")
+          << status;
+    }
+  }
+
   std::string RandomDest(int number) {
     switch (number % 3) {
       case 0:
@@ -228,6 +258,8 @@ class DerivationRandomTest : public DerivationTest {
   void RunRandom(uint64_t seed, bool durable) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     random_.seed(seed);
+    // Many calls take longer than so many, and are left to another thread.
+    limits_.trial_instructions = Chance(50) ? 100 : 20'000;
     if (durable) {
       StartDurable();
     } else {
@@ -252,6 +284,7 @@ class DerivationRandomTest : public DerivationTest {
         }
       }
       bool redefined = false;
+      int64_t commits = 1;
       // At least one.
       const bool restart = durable && i == kCommits / 2;
       if (!restart && Chance(4)) {
@@ -271,37 +304,21 @@ class DerivationRandomTest : public DerivationTest {
         ++restarts_;
         redefined = true;
       } else {
-        std::vector<Operation> operations;
-        for (size_t n = 1 + Below(3); n > 0; --n) {
-          operations.push_back(RandomOperation());
-        }
-        CommitRequest request;
-        request.operations = std::move(operations);
-        // Some are refused after they have done something.
-        if (Chance(15)) {
-          request.operations.push_back(
-              SetOf("/refuse", Value::String("x")));
-          request.operations.push_back(SetOf("/refuse", I(1),
-                                             WriteMode::kAdd));
-        }
-        const auto result = Commit(std::move(request));
-        if (!result.ok()) {
-          EXPECT_TRUE(ReasonOf(result.status()) == "KIND_MISMATCH" ||
-                      ReasonOf(result.status()) == "DERIVED_PATH")
-              << result.status();
-        }
+        commits = Chance(30) ? 1 + static_cast<int64_t>(Below(5)) : 1;
+        CommitAtOnce(commits);
       }
       Settle();
       CompareWithRecomputation();
       if (!recorder_.published.empty()) {
         CheckEffects(recorder_.published.back(),
-                     circle || HasCircle(State()->derivations()));
+                     circle || commits > 1 ||
+                         HasCircle(State()->derivations()));
       }
       if (redefined) continue;
       for (const auto& [dest, count] : runs) {
         const Derivation now = Now(dest.ToText());
         if (now.definition->tracked()) continue;
-        EXPECT_LE(now.progress->runs, count + 1) << dest.ToText();
+        EXPECT_LE(now.progress->runs, count + commits) << dest.ToText();
       }
     }
     // Without those that can close a circle there is something to compare.

@@ -20,7 +20,14 @@ Evaluation::Evaluation(const Context& context)
              context.refusable
                  ? std::optional<int64_t>(context.limits->commit_instructions)
                  : std::nullopt,
-             context.used_up) {}
+             context.limits->trial_instructions, context.long_calls) {}
+
+Evaluation::~Evaluation() {
+  if (left()) return;
+  for (const DerivationCounters::Computed& one : computed_) {
+    context_.counters->Count(one);
+  }
+}
 
 void Evaluation::Mark(const Path& dest) {
   marked_.emplace(context_.state->graph->PositionOf(dest), dest);

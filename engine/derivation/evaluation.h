@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
@@ -20,6 +22,7 @@
 #include "engine/derivation/derivation_limits.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/layered_read.h"
+#include "engine/derivation/long_calls.h"
 #include "engine/derivation/lua_calls.h"
 #include "engine/derivation/lua_functions.h"
 #include "engine/lua/lua_runtime.h"
@@ -44,8 +47,9 @@ class Evaluation {
     AggregateTable* aggregates = nullptr;
     const DerivationLimits* limits = nullptr;
     DerivationCounters* counters = nullptr;
-    // Destinations with calls that use up a budget are appended.
-    std::vector<Path>* used_up = nullptr;
+    // Where the commit may wait for calls that take long to be made by another
+    // thread; null if it may not.
+    std::shared_ptr<LongCalls>* long_calls = nullptr;
     // The number the commit has if it changes something.
     Revision revision = 0;
     // Whether a client waits whose commit can be refused: then the budget of a
@@ -60,6 +64,10 @@ class Evaluation {
 
   // The context's parts must outlive the evaluation.
   explicit Evaluation(const Context& context);
+  // Counts what was computed, unless the commit is computed again: see left.
+  ~Evaluation();
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
 
   // `effect` is the clients': its readers are to be computed.
   void NoteEffect(const Effect& effect);
@@ -76,8 +84,11 @@ class Evaluation {
 
   // Computes everything that is marked. RESOURCE_EXHAUSTED /
   // DERIVATION_BUDGET, FAILED_PRECONDITION / DERIVATION_FAILED if the commit is
-  // refused; UNAVAILABLE, DATA_LOSS from reading what clients wrote.
+  // refused; UNAVAILABLE, DATA_LOSS from reading what clients wrote; ABORTED if a
+  // call was left to another thread.
   absl::Status Run();
+  // Whether one was: then the commit is to be computed again.
+  bool left() const { return calls_.left(); }
 
  private:
   // What computing a destination gave.
@@ -134,6 +145,7 @@ class Evaluation {
   // Those that are being computed, outermost first.
   std::vector<Path> running_;
   absl::flat_hash_map<std::string, int> runs_;
+  absl::InlinedVector<DerivationCounters::Computed, 4> computed_;
   LuaCalls calls_;
 };
 

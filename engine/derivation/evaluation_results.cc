@@ -59,7 +59,7 @@ absl::Status Evaluation::Finish(const Derivation& derivation, Outcome outcome,
   progress.last_revision = context_.revision;
   absl::Status status = outcome.value.status();
   if (status.ok()) status = CheckResult(dest, &*outcome.value);
-  context_.counters->CountComputed(definition, status);
+  computed_.push_back(DerivationCounters::OutcomeOf(definition, status));
   if (!status.ok() && definition.on_error == OnError::kFailWrite &&
       context_.refusable && !definition.hosted()) {
     const std::string message(status.message().data(),

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <lua5.4/lua.hpp>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -167,6 +168,11 @@ int RunAction(lua_State* L) {
   lua_settop(L, 0);
   (*action)(L);
   return 0;
+}
+
+// A call that was stopped for its instructions has used one step more.
+bool IsOver(const LuaOutcome& outcome, const LuaBudget& budget) {
+  return outcome.instructions > budget.instructions;
 }
 
 }  // namespace
@@ -423,10 +429,20 @@ LuaOutcome LuaRuntime::Call(LuaFunction& function,
   return CallWith(function, arguments, budget, &reader);
 }
 
+std::optional<LuaOutcome> LuaRuntime::Try(LuaFunction& function,
+                                          absl::Span<const Tree> arguments,
+                                          const LuaBudget& budget,
+                                          const LuaReader* reader) {
+  LuaOutcome outcome =
+      CallWith(function, arguments, budget, reader, Kind::kTrial);
+  if (IsOver(outcome, budget)) return std::nullopt;
+  return outcome;
+}
+
 LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
                                 absl::Span<const Tree> arguments,
                                 const LuaBudget& budget,
-                                const LuaReader* reader) {
+                                const LuaReader* reader, Kind kind) {
   if (function.machine_ != machine_number_) {
     absl::Status status = CompileInto(function);
     if (!status.ok()) return {std::move(status), CallMeter::kStep, {}};
@@ -441,7 +457,9 @@ LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
     machine_ = std::make_unique<Machine>();
     ++machine_number_;
   }
-  Count(outcome, absl::FromChrono(std::chrono::steady_clock::now() - began));
+  if (kind == Kind::kCall || !IsOver(outcome, budget)) {
+    Count(outcome, absl::FromChrono(std::chrono::steady_clock::now() - began));
+  }
   return outcome;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,6 +124,15 @@ class LuaRuntime {
   LuaOutcome Call(LuaFunction& function, absl::Span<const Tree> arguments,
                   const LuaBudget& budget, LuaReader reader);
 
+  // The same, with get unless `reader` is null, but nothing if the call takes
+  // more than the budget's instructions. Then it counts as no call.
+  std::optional<LuaOutcome> Try(LuaFunction& function,
+                                absl::Span<const Tree> arguments,
+                                const LuaBudget& budget,
+                                const LuaReader* reader);
+  // Counts a call that another runtime has made for this one, in `time`.
+  void Count(const LuaOutcome& outcome, absl::Duration time);
+
   // Bytes that the machine holds now.
   size_t memory_in_use() const;
   // What was called so far; thread-safe.
@@ -133,9 +143,12 @@ class LuaRuntime {
   class Machine;
 
   absl::Status CompileInto(LuaFunction& function);
+  // Counts it if it is a `Kind` of call that counts in any case, or if it took no
+  // more than the budget's instructions.
+  enum class Kind { kCall, kTrial };
   LuaOutcome CallWith(LuaFunction& function, absl::Span<const Tree> arguments,
-                      const LuaBudget& budget, const LuaReader* reader);
-  void Count(const LuaOutcome& outcome, absl::Duration time);
+                      const LuaBudget& budget, const LuaReader* reader,
+                      Kind kind = Kind::kCall);
 
   LuaCounters counters_;
   std::unique_ptr<Machine> machine_;

@@ -127,10 +127,11 @@ int Trim(lua_State* L) {
 // Fills `size` bytes with `text` and `separator` in turn.
 void Fill(char* out, size_t size, std::string_view text,
           std::string_view separator) {
+  // Not memcpy: an empty one may be nowhere.
   size_t filled = std::min(text.size(), size);
-  memcpy(out, text.data(), filled);
+  std::copy_n(text.data(), filled, out);
   const size_t between = std::min(separator.size(), size - filled);
-  memcpy(out + filled, separator.data(), between);
+  std::copy_n(separator.data(), between, out + filled);
   // What is there is repeated whole, as often as it fits.
   for (filled += between; filled < size;) {
     const size_t more = std::min(filled, size - filled);

@@ -79,6 +79,8 @@ bool WriteStream::TakeRequest() {
     AddAnswer(std::move(asked), commit.status());
     return true;
   }
+  commit->may_be_set_aside = true;
+  commit->order = order_;
   parts_.commit(
       *std::move(commit),
       [self = shared_from_this(), asked = std::move(asked)](

@@ -105,6 +105,8 @@ class WriteStream final
 
   const WriteStreamParts& parts_;
   const CountedCall counted_;
+  // That of its commits.
+  const std::shared_ptr<CommitOrder> order_ = std::make_shared<CommitOrder>();
 
   // With gRPC while `reading_` or `writing_`.
   grpc::ByteBuffer request_bytes_;
