@@ -1,7 +1,6 @@
 #include "engine/derivation/long_calls.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 namespace restate {
@@ -14,11 +13,10 @@ bool SameArguments(absl::Span<const Tree> a, absl::Span<const Tree> b) {
 }  // namespace
 
 void MakeLongCall(LuaRuntime& runtime, LongCall* call) {
-  const auto began = std::chrono::steady_clock::now();
   absl::StatusOr<std::unique_ptr<LuaFunction>> function =
       runtime.Compile(call->parameters, call->source);
   if (!function.ok()) {
-    call->outcome = LuaOutcome{function.status(), 0, {}};
+    call->outcome = LuaOutcome{.result = function.status()};
     return;
   }
   const auto read = [call](const Path& path) -> absl::StatusOr<Tree> {
@@ -32,7 +30,6 @@ void MakeLongCall(LuaRuntime& runtime, LongCall* call) {
       call->tracked
           ? runtime.Call(**function, call->arguments, call->budget, read)
           : runtime.Call(**function, call->arguments, call->budget);
-  call->time += absl::FromChrono(std::chrono::steady_clock::now() - began);
   if (!call->wanted.has_value()) call->outcome = std::move(outcome);
 }
 

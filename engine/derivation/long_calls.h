@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/lua/lua_runtime.h"
 #include "engine/path/path.h"
@@ -32,10 +31,6 @@ struct LongCall {
   std::optional<LuaOutcome> outcome;
   // Instead: what it wants to read beyond `reads`.
   std::optional<Path> wanted;
-  // What making it took, of the clock.
-  absl::Duration time;
-  // Whether that was counted.
-  bool counted = false;
 };
 
 // Makes `call` with a runtime of the caller's thread: sets its outcome, or what

@@ -11,6 +11,11 @@
 
 namespace restate {
 
+LuaCalls::~LuaCalls() {
+  if (left_) return;
+  for (const LuaOutcome& outcome : made_) runtime_->Count(outcome);
+}
+
 absl::StatusOr<LuaOutcome> LuaCalls::Call(const Path& dest,
                                           LuaFunction& function,
                                           absl::Span<const Tree> arguments,
@@ -75,7 +80,10 @@ absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
   trial.instructions = trial_instructions_;
   std::optional<LuaOutcome> outcome = runtime_->Try(
       function, arguments, trial, reader == nullptr ? nullptr : &noting);
-  if (outcome.has_value()) return *std::move(outcome);
+  if (outcome.has_value()) {
+    made_.push_back(*outcome);
+    return *std::move(outcome);
+  }
   if (*long_calls_ == nullptr) *long_calls_ = std::make_shared<LongCalls>();
   (*long_calls_)
       ->Note(LongCall{.parameters = function.parameters(),
@@ -92,7 +100,7 @@ absl::StatusOr<LuaOutcome> LuaCalls::Recall(LongCall* call,
   // The function would read the same, as long as it is given the same.
   for (const auto& [path, value] : call->reads) {
     absl::StatusOr<Tree> now = (*reader)(path);
-    if (!now.ok()) return LuaOutcome{now.status(), 0, {}};
+    if (!now.ok()) return LuaOutcome{.result = now.status()};
     if (!tree::Identical(*now, value)) {
       (*long_calls_)->Drop(call);
       return Leave();
@@ -100,16 +108,14 @@ absl::StatusOr<LuaOutcome> LuaCalls::Recall(LongCall* call,
   }
   if (call->wanted.has_value()) {
     absl::StatusOr<Tree> value = (*reader)(*call->wanted);
-    if (!value.ok()) return LuaOutcome{value.status(), 0, {}};
+    if (!value.ok()) return LuaOutcome{.result = value.status()};
     call->reads.emplace_back(*call->wanted, *std::move(value));
   }
   if (!call->outcome.has_value()) {
     (*long_calls_)->NoteAgain(call);
     return Leave();
   }
-  if (!std::exchange(call->counted, true)) {
-    runtime_->Count(*call->outcome, call->time);
-  }
+  made_.push_back(*call->outcome);
   return *call->outcome;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -34,6 +35,8 @@ class LuaCalls {
         commit_instructions_(commit_instructions),
         trial_instructions_(trial_instructions),
         long_calls_(long_calls) {}
+  // Counts the calls, unless the commit is computed again.
+  ~LuaCalls();
   LuaCalls(const LuaCalls&) = delete;
   LuaCalls& operator=(const LuaCalls&) = delete;
 
@@ -64,6 +67,8 @@ class LuaCalls {
   const int64_t trial_instructions_;
   std::shared_ptr<LongCalls>* const long_calls_;
   bool left_ = false;
+  // To be counted.
+  std::vector<LuaOutcome> made_;
   int64_t used_ = 0;
   // Those that used instructions, in path order.
   std::set<Path> called_;

@@ -170,11 +170,6 @@ int RunAction(lua_State* L) {
   return 0;
 }
 
-// A call that was stopped for its instructions has used one step more.
-bool IsOver(const LuaOutcome& outcome, const LuaBudget& budget) {
-  return outcome.instructions > budget.instructions;
-}
-
 }  // namespace
 
 // A lua_State, what it is doing, and what it holds for good.
@@ -307,7 +302,8 @@ LuaOutcome LuaRuntime::Machine::Call(int reference,
   LuaOutcome outcome{code == LUA_OK ? absl::StatusOr<Tree>(std::move(result))
                                     : Failure(code),
                      call_.meter.instructions(),
-                     {call_.reads.begin(), call_.reads.end()}};
+                     {call_.reads.begin(), call_.reads.end()},
+                     {}};
   *broken = code == LUA_ERRMEM;
   // Nothing of this call is left in reach of the next.
   lua_settop(state_, 0);
@@ -420,32 +416,36 @@ absl::Status LuaRuntime::CompileInto(LuaFunction& function) {
 LuaOutcome LuaRuntime::Call(LuaFunction& function,
                             absl::Span<const Tree> arguments,
                             const LuaBudget& budget) {
-  return CallWith(function, arguments, budget, nullptr);
+  LuaOutcome outcome = CallWith(function, arguments, budget, nullptr);
+  Count(outcome);
+  return outcome;
 }
 
 LuaOutcome LuaRuntime::Call(LuaFunction& function,
                             absl::Span<const Tree> arguments,
                             const LuaBudget& budget, LuaReader reader) {
-  return CallWith(function, arguments, budget, &reader);
+  LuaOutcome outcome = CallWith(function, arguments, budget, &reader);
+  Count(outcome);
+  return outcome;
 }
 
 std::optional<LuaOutcome> LuaRuntime::Try(LuaFunction& function,
                                           absl::Span<const Tree> arguments,
                                           const LuaBudget& budget,
                                           const LuaReader* reader) {
-  LuaOutcome outcome =
-      CallWith(function, arguments, budget, reader, Kind::kTrial);
-  if (IsOver(outcome, budget)) return std::nullopt;
+  LuaOutcome outcome = CallWith(function, arguments, budget, reader);
+  // One that was stopped for its instructions has used one step more.
+  if (outcome.instructions > budget.instructions) return std::nullopt;
   return outcome;
 }
 
 LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
                                 absl::Span<const Tree> arguments,
                                 const LuaBudget& budget,
-                                const LuaReader* reader, Kind kind) {
+                                const LuaReader* reader) {
   if (function.machine_ != machine_number_) {
     absl::Status status = CompileInto(function);
-    if (!status.ok()) return {std::move(status), CallMeter::kStep, {}};
+    if (!status.ok()) return {std::move(status), CallMeter::kStep, {}, {}};
   }
   const auto began = std::chrono::steady_clock::now();
   bool broken = false;
@@ -457,17 +457,15 @@ LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
     machine_ = std::make_unique<Machine>();
     ++machine_number_;
   }
-  if (kind == Kind::kCall || !IsOver(outcome, budget)) {
-    Count(outcome, absl::FromChrono(std::chrono::steady_clock::now() - began));
-  }
+  outcome.time = absl::FromChrono(std::chrono::steady_clock::now() - began);
   return outcome;
 }
 
-void LuaRuntime::Count(const LuaOutcome& outcome, absl::Duration time) {
+void LuaRuntime::Count(const LuaOutcome& outcome) {
   counters_.calls.AddAlone();
   counters_.instructions.AddAlone(static_cast<uint64_t>(outcome.instructions));
   counters_.nanoseconds.AddAlone(
-      static_cast<uint64_t>(absl::ToInt64Nanoseconds(time)));
+      static_cast<uint64_t>(absl::ToInt64Nanoseconds(outcome.time)));
   counters_.memory_bytes.store(memory_in_use(), std::memory_order_relaxed);
   if (outcome.result.ok()) return;
   const std::string reason = ErrorReason(outcome.result.status());

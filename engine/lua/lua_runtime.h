@@ -55,6 +55,8 @@ struct LuaOutcome {
   // The paths that were read with get, in path order, also when the call
   // failed.
   std::vector<Path> reads;
+  // What it took, of the clock.
+  absl::Duration time;
 };
 
 // Reads what get("/path") asks for. Lua functions must not be called from it.
@@ -125,13 +127,13 @@ class LuaRuntime {
                   const LuaBudget& budget, LuaReader reader);
 
   // The same, with get unless `reader` is null, but nothing if the call takes
-  // more than the budget's instructions. Then it counts as no call.
+  // more than the budget's instructions. Not counted: Count does that.
   std::optional<LuaOutcome> Try(LuaFunction& function,
                                 absl::Span<const Tree> arguments,
                                 const LuaBudget& budget,
                                 const LuaReader* reader);
-  // Counts a call that another runtime has made for this one, in `time`.
-  void Count(const LuaOutcome& outcome, absl::Duration time);
+  // Counts a call that was tried, or made by another runtime for this one.
+  void Count(const LuaOutcome& outcome);
 
   // Bytes that the machine holds now.
   size_t memory_in_use() const;
@@ -143,12 +145,8 @@ class LuaRuntime {
   class Machine;
 
   absl::Status CompileInto(LuaFunction& function);
-  // Counts it if it is a `Kind` of call that counts in any case, or if it took no
-  // more than the budget's instructions.
-  enum class Kind { kCall, kTrial };
   LuaOutcome CallWith(LuaFunction& function, absl::Span<const Tree> arguments,
-                      const LuaBudget& budget, const LuaReader* reader,
-                      Kind kind = Kind::kCall);
+                      const LuaBudget& budget, const LuaReader* reader);
 
   LuaCounters counters_;
   std::unique_ptr<Machine> machine_;

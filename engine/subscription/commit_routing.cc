@@ -104,7 +104,7 @@ void DeliverAt(const std::shared_ptr<const Emission>& emission,
     delivery->emission = emission;
     delivery->current_path = place;
     delivery->pattern = group->pattern;
-    sink->Deliver(delivery, group->subscriptions, downward);
+    sink->Deliver(delivery, *group, downward);
   }
 }
 

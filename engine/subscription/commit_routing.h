@@ -20,11 +20,10 @@ class DeliverySink {
   // An operation begins; its deliveries follow.
   virtual void BeginOperation(const SequencedCommit& commit,
                               const Effect& effect) {}
-  // One delivery, to the subscriptions of its pattern of which at least one
-  // wants it; `downward` if it is strictly below the path that was written.
+  // One delivery, to those who listen to its pattern, of whom at least one wants
+  // it; `downward` if it is strictly below the path that was written.
   virtual void Deliver(const std::shared_ptr<const Delivery>& delivery,
-                       absl::Span<Subscription* const> subscriptions,
-                       bool downward) = 0;
+                       const PatternIndex::Group& group, bool downward) = 0;
   virtual void EndOperation() {}
   // What changed strictly below the operation's path is not known, and the
   // subscription listens there. May come several times.

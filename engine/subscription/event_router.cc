@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace restate {
+namespace {
+
+constexpr size_t kFewestSharing = 4;
+
+}  // namespace
 
 EventRouter::EventRouter()
     : routed_(std::make_shared<std::atomic<Revision>>(0)) {}
@@ -33,7 +38,12 @@ void EventRouter::OnPublished(absl::Span<const SequencedCommit> commits) {
   if (!index_.empty()) {
     for (const SequencedCommit& commit : commits) {
       RouteCommit(commit, index_, this);
+      EndCommit();
     }
+    for (auto& [group, listeners] : listeners_) {
+      Share(listeners, listeners.bundles.TakeAll());
+    }
+    listeners_.clear();
     for (Receiver* receiver : touched_) receiver->Flush();
   }
   routed_->store(commits.back().revision, std::memory_order_release);
@@ -50,14 +60,65 @@ void EventRouter::BeginOperation(const SequencedCommit& commit,
   levels_below_ = 0;
 }
 
+EventRouter::Listeners& EventRouter::ListenersOf(
+    const PatternIndex::Group& group) {
+  auto [it, is_new] = listeners_.try_emplace(&group);
+  Listeners& listeners = it->second;
+  if (is_new) {
+    for (Subscription* subscription : group.subscriptions) {
+      (subscription->shares_bundles() ? listeners.sharing : listeners.others)
+          .push_back(subscription);
+    }
+  }
+  return listeners;
+}
+
+void EventRouter::Share(const Listeners& listeners,
+                        BundleBuilder::Ready ready) {
+  if (ready.bundle != nullptr) {
+    for (Subscription* subscription : listeners.sharing) {
+      Receiver* const receiver = subscription->receiver();
+      if (receiver->StageBundle(subscription, ready.bundle)) {
+        touched_.push_back(receiver);
+      }
+    }
+  }
+  for (const std::shared_ptr<const Delivery>& delivery : ready.single) {
+    DeliverTo(listeners.sharing, delivery, false);
+  }
+}
+
+void EventRouter::EndCommit() {
+  for (Listeners* listeners : told_) {
+    listeners->bundles.EndCommit();
+    listeners->told = false;
+  }
+  told_.clear();
+}
+
 void EventRouter::Deliver(const std::shared_ptr<const Delivery>& delivery,
-                          absl::Span<Subscription* const> subscriptions,
-                          bool downward) {
+                          const PatternIndex::Group& group, bool downward) {
   const bool may_wait = !downward && intercepting_ > 0;
   if (may_wait && delivery->current_path != place_) {
     if (std::exchange(intercepted_here_, false)) ++levels_below_;
     place_ = delivery->current_path;
   }
+  // Few have little to share.
+  if (intercepting_ > 0 || group.subscriptions.size() < kFewestSharing) {
+    DeliverTo(group.subscriptions, delivery, may_wait);
+    return;
+  }
+  Listeners& listeners = ListenersOf(group);
+  if (!listeners.sharing.empty()) {
+    if (!std::exchange(listeners.told, true)) told_.push_back(&listeners);
+    Share(listeners, listeners.bundles.Add(delivery));
+  }
+  DeliverTo(listeners.others, delivery, may_wait);
+}
+
+void EventRouter::DeliverTo(absl::Span<Subscription* const> subscriptions,
+                            const std::shared_ptr<const Delivery>& delivery,
+                            bool may_wait) {
   for (Subscription* subscription : subscriptions) {
     if (!subscription->Wants(*delivery->emission, delivery->current_path)) {
       continue;
@@ -95,6 +156,10 @@ void EventRouter::EndOperation() {
 }
 
 void EventRouter::Lost(Subscription* subscription, const Path& path) {
+  // What it was told before comes before.
+  for (auto& [group, listeners] : listeners_) {
+    Share(listeners, listeners.bundles.TakeAll());
+  }
   if (subscription->receiver()->StageLost(subscription, commit_->revision)) {
     touched_.push_back(subscription->receiver());
   }

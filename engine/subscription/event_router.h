@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/commit/effect.h"
+#include "engine/subscription/bundle_builder.h"
 #include "engine/subscription/commit_routing.h"
 #include "engine/subscription/interceptions.h"
 #include "engine/subscription/pattern_index.h"
@@ -54,10 +56,25 @@ class EventRouter final : public CommitListener, private DeliverySink {
   void BeginOperation(const SequencedCommit& commit,
                       const Effect& effect) override;
   void Deliver(const std::shared_ptr<const Delivery>& delivery,
-               absl::Span<Subscription* const> subscriptions,
-               bool downward) override;
+               const PatternIndex::Group& group, bool downward) override;
   void EndOperation() override;
   void Lost(Subscription* subscription, const Path& path) override;
+  // Those who listen to one pattern, in the batch at hand.
+  struct Listeners {
+    // Who share bundles, and who do not.
+    std::vector<Subscription*> sharing;
+    std::vector<Subscription*> others;
+    BundleBuilder bundles;
+    // Whether the commit at hand has told it anything.
+    bool told = false;
+  };
+  Listeners& ListenersOf(const PatternIndex::Group& group);
+  void DeliverTo(absl::Span<Subscription* const> subscriptions,
+                 const std::shared_ptr<const Delivery>& delivery,
+                 bool may_wait);
+  // Puts what is ready into the queues of those who share it.
+  void Share(const Listeners& listeners, BundleBuilder::Ready ready);
+  void EndCommit();
   // Makes the operation at hand wait at the place; gives what to acknowledge.
   uint64_t Intercept(int64_t subscription_id);
 
@@ -70,6 +87,10 @@ class EventRouter final : public CommitListener, private DeliverySink {
 
   // Those that got something in this batch.
   std::vector<Receiver*> touched_;
+  // Of patterns that many listen to, as long as nobody intercepts; and those of
+  // them that the commit at hand has told something.
+  absl::node_hash_map<const PatternIndex::Group*, Listeners> listeners_;
+  std::vector<Listeners*> told_;
 
   // Of the operation at hand: its commit and number, the place that is being
   // told and whether anybody intercepts there, the gate if anybody does at all,

@@ -15,6 +15,7 @@
 #include "engine/backend/backend.h"
 #include "engine/path/path.h"
 #include "engine/subscription/event.h"
+#include "engine/subscription/event_bundle.h"
 #include "engine/subscription/session_request.h"
 
 namespace restate {
@@ -31,6 +32,9 @@ struct EventGap {
 struct EventBatch {
   // In delivery order.
   std::vector<Event> events;
+  // The same, shared; only with SubscriptionSpec::takes_bundles, and then at most
+  // one of the two is not empty.
+  std::vector<std::shared_ptr<const EventBundle>> bundles;
   // r only when every event of every revision up to r has been handed over; 0
   // when the batch ends inside a revision or inside a snapshot.
   Revision revision = 0;
@@ -41,6 +45,15 @@ struct EventBatch {
   // What was known at and below this path no longer holds.
   std::optional<Path> reset;
   std::optional<EventGap> gap;
+
+  bool has_events() const { return !events.empty() || !bundles.empty(); }
+  // REQUIRES: has_events().
+  Event LastEvent() const {
+    if (!events.empty()) return events.back();
+    return Event{.delivery = bundles.back()->deliveries.back()};
+  }
+  // `events`, or what is in the bundles one by one.
+  std::vector<Event> AllEvents() const;
 };
 
 // A batch, and whose it is.

@@ -20,7 +20,15 @@ class ParcelBuilder {
   ParcelBuilder(Parcel* parcel, size_t max_bytes, size_t max_events)
       : parcel_(parcel), max_bytes_(max_bytes), max_events_(max_events) {}
 
-  bool full() const { return bytes_ >= max_bytes_ || events_ >= max_events_; }
+  bool full() const {
+    return closed_ || bytes_ >= max_bytes_ || events_ >= max_events_;
+  }
+  // Whether these would not fit.
+  bool WouldOverflow(size_t events, size_t bytes) const {
+    return bytes_ + bytes > max_bytes_ || events_ + events > max_events_;
+  }
+  // Nothing more goes in.
+  void Close() { closed_ = true; }
   // Whether it would be, with these as well.
   bool WouldFill(size_t events, size_t bytes) const {
     return bytes_ + bytes >= max_bytes_ || events_ + events >= max_events_;
@@ -31,12 +39,23 @@ class ParcelBuilder {
   void Add(Subscription* subscription, Event event) {
     bytes_ += event.ByteSize();
     ++events_;
-    std::optional<EventGap>& gap = subscription->progress().gap;
-    if (open_ != subscription || gap.has_value()) {
-      NewRun(subscription).batch.gap = std::exchange(gap, std::nullopt);
+    OpenRun(subscription);
+    if (!parcel_->runs.back().batch.bundles.empty()) {
+      NewRun(subscription);
       open_ = subscription;
     }
     parcel_->runs.back().batch.events.push_back(std::move(event));
+  }
+  void AddBundle(Subscription* subscription,
+                 std::shared_ptr<const EventBundle> bundle) {
+    bytes_ += bundle->bytes;
+    events_ += bundle->size();
+    OpenRun(subscription);
+    if (!parcel_->runs.back().batch.events.empty()) {
+      NewRun(subscription);
+      open_ = subscription;
+    }
+    parcel_->runs.back().batch.bundles.push_back(std::move(bundle));
   }
   // A run of its own, to be filled by the caller.
   SubscriptionRun& NewRun(Subscription* subscription) {
@@ -76,11 +95,20 @@ class ParcelBuilder {
   const std::vector<Subscription*>& owners() const { return owners_; }
 
  private:
+  // Makes the last run one of the subscription's live events.
+  void OpenRun(Subscription* subscription) {
+    std::optional<EventGap>& gap = subscription->progress().gap;
+    if (open_ == subscription && !gap.has_value()) return;
+    NewRun(subscription).batch.gap = std::exchange(gap, std::nullopt);
+    open_ = subscription;
+  }
+
   Parcel* const parcel_;
   const size_t max_bytes_;
   const size_t max_events_;
   size_t bytes_ = 0;
   size_t events_ = 0;
+  bool closed_ = false;
   // Whose live events go into the last run.
   const Subscription* open_ = nullptr;
   std::vector<Subscription*> owners_;

@@ -91,6 +91,9 @@ class Receiver final : public GateWaiter,
                                  .event = std::move(event)});
     return staged_.size() == 1;
   }
+  // Notes several, of whole commits: for the only subscription.
+  bool StageBundle(Subscription* subscription,
+                   std::shared_ptr<const EventBundle> bundle);
   // Notes that a commit changed the subscription's places in unknown ways.
   bool StageLost(Subscription* subscription, Revision revision);
   // Queues what was staged, commit by commit, and wakes the consumer.
@@ -153,6 +156,12 @@ class Receiver final : public GateWaiter,
   };
 
   // receiver_queue.cc: the sequencer's side.
+  // What is not in bundles, by revision.
+  void QueueCommits(absl::Span<QueueEntry> entries,
+                    std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void QueueBundle(QueueEntry entry, std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether a minimum interval holds the event back.
@@ -179,6 +188,11 @@ class Receiver final : public GateWaiter,
   bool TakeInitial(Subscription* subscription, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   bool TakeQueued(ParcelBuilder* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // Puts the events of a bundle in its place at the front of the queue.
+  void ExpandFrontLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Hands a bundle over as it is, or event by event if it must be.
+  void HandleBundle(QueueEntry entry, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void Handle(QueueEntry entry, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
@@ -258,7 +272,8 @@ class Receiver final : public GateWaiter,
   std::deque<QueueEntry> queue_ ABSL_GUARDED_BY(mutex_);
   // To be sent before the queue.
   std::vector<std::shared_ptr<SessionRequest>> urgent_ ABSL_GUARDED_BY(mutex_);
-  // How many entries were ever put into the queue, and taken out.
+  // How many entries were ever put into the queue, and taken out; a bundle is as
+  // many as it has events.
   uint64_t pushed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t popped_ ABSL_GUARDED_BY(mutex_) = 0;
   // `pushed_` behind what was parked and has been queued since: it is older than

@@ -99,6 +99,18 @@ bool Receiver::CanIntercept(Subscription* subscription) {
          subscription->progress().mode == Mode::kLive;
 }
 
+bool Receiver::StageBundle(Subscription* subscription,
+                           std::shared_ptr<const EventBundle> bundle) {
+  const Revision revision = bundle->first_revision();
+  const size_t bytes = bundle->bytes;
+  staged_.push_back(QueueEntry{.kind = QueueEntry::Kind::kBundle,
+                               .subscription = subscription,
+                               .revision = revision,
+                               .bundle = std::move(bundle),
+                               .bytes = bytes});
+  return staged_.size() == 1;
+}
+
 bool Receiver::StageLost(Subscription* subscription, Revision revision) {
   const bool noted =
       std::any_of(staged_.rbegin(), staged_.rend(),
@@ -117,23 +129,57 @@ bool Receiver::StageLost(Subscription* subscription, Revision revision) {
 void Receiver::Flush() {
   std::vector<uint64_t> unanswerable;
   std::shared_ptr<ReadyCallback> wake;
+  size_t events = 0;
+  for (const QueueEntry& entry : staged_) events += entry.weight();
   {
     MutexLock lock(&mutex_);
-    for (size_t begin = 0; begin < staged_.size();) {
-      size_t end = begin + 1;
-      while (end < staged_.size() &&
-             staged_[end].revision == staged_[begin].revision) {
+    const absl::Span<QueueEntry> staged = absl::MakeSpan(staged_);
+    for (size_t begin = 0; begin < staged.size();) {
+      size_t end = begin;
+      while (end < staged.size() &&
+             staged[end].kind != QueueEntry::Kind::kBundle) {
         ++end;
       }
-      QueueCommit(Commit(staged_).subspan(begin, end - begin), &unanswerable);
+      QueueCommits(staged.subspan(begin, end - begin), &unanswerable);
+      if (end < staged.size()) {
+        QueueBundle(std::move(staged[end]), &unanswerable);
+        ++end;
+      }
       begin = end;
     }
     wake = WakeLocked();
   }
-  parts_.counters->events.AddAlone(staged_.size());
+  parts_.counters->events.AddAlone(events);
   staged_.clear();
   parts_.interceptions->GoOn(unanswerable, parts_.clock->Now());
   Call(wake);
+}
+
+void Receiver::QueueCommits(absl::Span<QueueEntry> entries,
+                            std::vector<uint64_t>* unanswerable) {
+  for (size_t begin = 0; begin < entries.size();) {
+    size_t end = begin + 1;
+    while (end < entries.size() &&
+           entries[end].revision == entries[begin].revision) {
+      ++end;
+    }
+    QueueCommit(entries.subspan(begin, end - begin), unanswerable);
+    begin = end;
+  }
+}
+
+void Receiver::QueueBundle(QueueEntry entry,
+                           std::vector<uint64_t>* unanswerable) {
+  const SubscriptionProgress& progress = entry.subscription->progress();
+  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
+  const bool fits = waiting == 0 || waiting + entry.bytes <= max_queue_bytes_;
+  if (fits && progress.mode == Mode::kLive && end_.ok() &&
+      entry.revision > progress.skip_through && progress.parked.empty()) {
+    PushLocked(std::move(entry));
+    return;
+  }
+  std::vector<QueueEntry> entries = EntriesOf(entry);
+  QueueCommits(absl::MakeSpan(entries), unanswerable);
 }
 
 void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
@@ -278,13 +324,14 @@ void Receiver::PushLocked(QueueEntry entry) {
   if (entry.bytes > 0) {
     queued_bytes_.fetch_add(entry.bytes, std::memory_order_relaxed);
     SubscriptionProgress& progress = entry.subscription->progress();
-    progress.queued_events.fetch_add(1, std::memory_order_relaxed);
+    progress.queued_events.fetch_add(static_cast<int64_t>(entry.weight()),
+                                     std::memory_order_relaxed);
     progress.queued_bytes.fetch_add(static_cast<int64_t>(entry.bytes),
                                     std::memory_order_relaxed);
   }
   reads_tree_ |= entry.kind == QueueEntry::Kind::kLost;
+  pushed_ += entry.weight();
   queue_.push_back(std::move(entry));
-  ++pushed_;
 }
 
 void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {

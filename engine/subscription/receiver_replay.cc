@@ -79,8 +79,7 @@ class ReplaySink final : public DeliverySink {
   }
 
   void Deliver(const std::shared_ptr<const Delivery>& delivery,
-               absl::Span<Subscription* const> subscriptions,
-               bool downward) override {
+               const PatternIndex::Group& group, bool downward) override {
     const Path& place = delivery->current_path;
     if (!downward && IsStopped(place)) return;
     Event event{.delivery = delivery};
@@ -88,7 +87,7 @@ class ReplaySink final : public DeliverySink {
       event.gate_level = interceptions_.LevelsBelow(*gate_, place);
       if (event.gate_level > 0) event.gate = gate_;
     }
-    for (Subscription* subscription : subscriptions) {
+    for (Subscription* subscription : group.subscriptions) {
       if (lost_.contains(subscription) ||
           !subscription->Wants(*delivery->emission, place) ||
           positions_[subscription]->Covers(event)) {

@@ -1,6 +1,7 @@
 // The consumer's side of Receiver: what leaves the queue, and in which order.
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/error/error.h"
@@ -142,12 +143,11 @@ absl::Status Receiver::BeginTake(uint64_t stream, ParcelBuilder* out) {
       const auto of_it = [&](const QueueEntry& entry) {
         if (entry.subscription != subscription.get()) return false;
         DropEntry(entry);
+        popped_ += entry.weight();
         return true;
       };
-      const size_t before = queue_.size();
       queue_.erase(std::remove_if(queue_.begin(), queue_.end(), of_it),
                    queue_.end());
-      popped_ += before - queue_.size();
     }
   }
   for (const std::shared_ptr<Subscription>& subscription : dropped) {
@@ -185,7 +185,8 @@ void Receiver::Account(const QueueEntry& entry) {
   if (entry.bytes == 0) return;
   queued_bytes_.fetch_sub(entry.bytes, std::memory_order_relaxed);
   SubscriptionProgress& progress = entry.subscription->progress();
-  progress.queued_events.fetch_sub(1, std::memory_order_relaxed);
+  progress.queued_events.fetch_sub(static_cast<int64_t>(entry.weight()),
+                                   std::memory_order_relaxed);
   progress.queued_bytes.fetch_sub(static_cast<int64_t>(entry.bytes),
                                   std::memory_order_relaxed);
 }
@@ -236,6 +237,7 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
       EndSubscription(entry->subscription, std::move(entry->status), out);
       break;
     case QueueEntry::Kind::kEvent:
+    case QueueEntry::Kind::kBundle:
     case QueueEntry::Kind::kSync:
     case QueueEntry::Kind::kRequest:
       break;
@@ -243,7 +245,22 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   return Admission::kTold;
 }
 
+void Receiver::HandleBundle(QueueEntry entry, ParcelBuilder* out) {
+  const SubscriptionProgress& progress = entry.subscription->progress();
+  if (progress.held.empty() && progress.initial == nullptr &&
+      held_events_.empty() && entry.revision > progress.drop_through) {
+    Account(entry);
+    out->AddBundle(entry.subscription, std::move(entry.bundle));
+    return;
+  }
+  for (QueueEntry& one : EntriesOf(entry)) Handle(std::move(one), out);
+}
+
 void Receiver::Handle(QueueEntry entry, ParcelBuilder* out) {
+  if (entry.kind == QueueEntry::Kind::kBundle) {
+    HandleBundle(std::move(entry), out);
+    return;
+  }
   if (entry.kind == QueueEntry::Kind::kSync) {
     waiting_syncs_.push_back(SyncPoint{entry.revision, entry.sync_id});
     return;
@@ -325,16 +342,35 @@ bool Receiver::TakeQueued(ParcelBuilder* out) {
       UnparkLocked(overflown);
     }
     size_t bytes = 0;
+    size_t events = 0;
     while (!queue_.empty() && taken_.size() < kTakenAtOnce &&
-           !out->WouldFill(taken_.size(), bytes)) {
-      bytes += queue_.front().bytes;
-      taken_.push_back(std::move(queue_.front()));
+           !out->WouldFill(events, bytes)) {
+      QueueEntry& front = queue_.front();
+      if (front.kind == QueueEntry::Kind::kBundle &&
+          out->WouldOverflow(events + front.weight(), bytes + front.bytes)) {
+        if (!out->empty() || events > 0) {
+          out->Close();
+          break;
+        }
+        ExpandFrontLocked();
+        continue;
+      }
+      bytes += front.bytes;
+      events += front.weight();
+      popped_ += front.weight();
+      taken_.push_back(std::move(front));
       queue_.pop_front();
-      ++popped_;
     }
   }
   for (QueueEntry& entry : taken_) Handle(std::move(entry), out);
   return !taken_.empty();
+}
+
+void Receiver::ExpandFrontLocked() {
+  std::vector<QueueEntry> entries = EntriesOf(queue_.front());
+  queue_.pop_front();
+  queue_.insert(queue_.begin(), std::make_move_iterator(entries.begin()),
+                std::make_move_iterator(entries.end()));
 }
 
 bool Receiver::IsBehind(Revision revision) {
@@ -424,12 +460,13 @@ void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
                       progress.mode != Mode::kReplaying && !snapshot_follows;
     if (batch.synced) {
       progress.told = ResumePosition{batch.revision, std::nullopt};
-    } else if (!batch.events.empty()) {
-      const Event& event = batch.events.back();
+    } else if (batch.has_events()) {
+      const Event event = batch.LastEvent();
       const Revision revision = event.emission().revision;
       const auto more_of_it = [&](const std::deque<QueueEntry>& entries) {
         return !entries.empty() && entries.front().revision == revision &&
-               entries.front().kind == QueueEntry::Kind::kEvent;
+               (entries.front().kind == QueueEntry::Kind::kEvent ||
+                entries.front().kind == QueueEntry::Kind::kBundle);
       };
       const bool inside =
           !last || more_of_it(queue_) || more_of_it(replayed_) ||
@@ -449,7 +486,7 @@ void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
         !coalesced_follows) {
       batch.revision = progress.told.revision;
     }
-    if (batch.events.empty() && progress.told.point.has_value()) {
+    if (!batch.has_events() && progress.told.point.has_value()) {
       batch.revision = 0;
     }
     batch.resume_token = EncodeResumeToken(epoch, progress.told);

@@ -24,7 +24,11 @@ class Subscription {
         spec_(std::move(spec)),
         session_id_(std::move(session_id)),
         callback_id_(std::move(callback_id)),
-        receiver_(receiver) {}
+        receiver_(receiver),
+        shares_bundles_(spec_.takes_bundles && session_id_.empty() &&
+                        spec_.patterns.size() == 1 && !spec_.exact &&
+                        spec_.kinds.empty() && !spec_.intercepting &&
+                        spec_.min_interval == absl::ZeroDuration()) {}
 
   // Unique on this server.
   int64_t id() const { return id_; }
@@ -35,6 +39,9 @@ class Subscription {
   // Who queues its events; outlives its entries in the index.
   Receiver* receiver() const { return receiver_; }
 
+  // Whether it is told all of its one pattern, and nothing else, as it is told to
+  // everybody: then it can share bundles.
+  bool shares_bundles() const { return shares_bundles_; }
   // Whether the filters let the event through.
   bool Wants(const Emission& emission, const Path& current_path) const;
 
@@ -46,6 +53,7 @@ class Subscription {
   const std::string session_id_;
   const std::string callback_id_;
   Receiver* const receiver_;
+  const bool shares_bundles_;
   SubscriptionProgress progress_;
 };
 

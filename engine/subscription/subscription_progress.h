@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -13,6 +14,7 @@
 #include "engine/commit/published_state.h"
 #include "engine/path/path.h"
 #include "engine/subscription/event.h"
+#include "engine/subscription/event_bundle.h"
 #include "engine/subscription/event_stream.h"
 #include "engine/subscription/initial_events.h"
 #include "engine/subscription/parked_events.h"
@@ -26,6 +28,8 @@ class Subscription;
 struct QueueEntry {
   enum class Kind {
     kEvent,
+    // `bundle`: several at once.
+    kBundle,
     // The subscription is live as of `revision`.
     kSynced,
     // What `revision` changed below the subscription's places is not known.
@@ -40,8 +44,10 @@ struct QueueEntry {
   Kind kind = Kind::kEvent;
   // None for kSync and kRequest.
   Subscription* subscription = nullptr;
+  // Of a bundle: its first.
   Revision revision = 0;
   Event event;
+  std::shared_ptr<const EventBundle> bundle;
   // Counted in the bound of the queue; 0 for what was read from the history.
   size_t bytes = 0;
   absl::Status status;
@@ -49,7 +55,13 @@ struct QueueEntry {
   std::shared_ptr<SessionRequest> request;
   // While it is held: how many were before, and itself.
   uint64_t held_number = 0;
+
+  // How many it stands for.
+  size_t weight() const { return bundle == nullptr ? 1 : bundle->size(); }
 };
+
+// The events of a bundle, each with an entry of its own.
+std::vector<QueueEntry> EntriesOf(const QueueEntry& bundle);
 
 // A snapshot that is being handed over.
 struct InitialPhase {

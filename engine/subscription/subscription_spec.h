@@ -51,6 +51,9 @@ struct SubscriptionSpec {
   // A number of the caller's, handed back with each batch: how it wants to
   // encode them.
   int view = 0;
+  // Whether the caller reads EventBatch::bundles. For a subscription that is a
+  // stream of its own.
+  bool takes_bundles = false;
 };
 
 }  // namespace restate

@@ -74,20 +74,49 @@ void BatchEncoder::LayOut(const EventBatch& batch, const StreamOrigin& origin,
   pieces_.clear();
   own_.clear();
   size_ = 0;
-  pieces_.reserve(batch.events.size() + 1);
+  pieces_.reserve(batch.events.size() + batch.bundles.size() + 1);
   for (const Event& event : batch.events) AddEvent(event, origin, view);
+  for (const auto& bundle : batch.bundles) AddBundle(bundle, origin, view);
   const size_t offset = own_.size();
   AppendTail(batch, origin.epoch, &own_);
   AddOwn(offset);
   if (size_ <= max_bytes) return;
 
+  EventBatch single = batch;
+  single.events = batch.AllEvents();
+  single.bundles.clear();
   v1::EventBatch proto;
-  EncodeBatch(batch, origin, view, &proto);
+  EncodeBatch(single, origin, view, &proto);
   OmitValues(max_bytes, &proto);
   pieces_.clear();
   own_ = proto.SerializeAsString();
   size_ = 0;
   AddOwn(0);
+}
+
+void BatchEncoder::AddBundle(const std::shared_ptr<const EventBundle>& bundle,
+                             const StreamOrigin& origin,
+                             const EventView& view) {
+  for (const std::shared_ptr<const Delivery>& delivery : bundle->deliveries) {
+    if (view.max_value_bytes == kMaxEventValueBytes) break;
+    if (!LosesValues(*delivery->emission, view)) continue;
+    for (const std::shared_ptr<const Delivery>& one : bundle->deliveries) {
+      AddEvent(Event{.delivery = one}, origin, view);
+    }
+    return;
+  }
+  const size_t index = SharedIndex(view);
+  const std::string* bytes = bundle->encoded.Get(index);
+  if (bytes == nullptr) {
+    std::string fields;
+    for (const std::shared_ptr<const Delivery>& delivery : bundle->deliveries) {
+      AppendEventField(*delivery, view, &fields);
+    }
+    bytes = &bundle->encoded.Keep(index, std::move(fields));
+  }
+  pieces_.push_back(
+      {.shared = bytes->data(), .size = bytes->size(), .owner = bundle});
+  size_ += bytes->size();
 }
 
 void BatchEncoder::AddEvent(const Event& event, const StreamOrigin& origin,
@@ -140,12 +169,18 @@ void BatchEncoder::AddOwn(size_t offset) {
 
 uint8_t* BatchEncoder::Write(uint8_t* out) const {
   for (const Piece& piece : pieces_) {
-    const char* const from = piece.shared != nullptr
-                                 ? piece.shared
-                                 : own_.data() + piece.own_offset;
-    out = wire::WriteBytes({from, piece.size}, out);
+    out = wire::WriteBytes(BytesOf(piece), out);
   }
   return out;
+}
+
+std::vector<BatchEncoder::Part> BatchEncoder::Parts() const {
+  std::vector<Part> parts;
+  parts.reserve(pieces_.size());
+  for (const Piece& piece : pieces_) {
+    parts.push_back({BytesOf(piece), piece.owner});
+  }
+  return parts;
 }
 
 }  // namespace restate

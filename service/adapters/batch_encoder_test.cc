@@ -281,5 +281,68 @@ TEST(WireFormat, NothingIsWrittenForNothing) {
   EXPECT_EQ(wire::FieldSize(128), 131u);
 }
 
+// The same events, some of them in bundles, which are encoded once for all who
+// have the same view.
+TEST(BatchEncoderTest, BundlesAreWhatTheirEventsAre) {
+  RandomBatches random(5);
+  for (int round = 0; round < 300; ++round) {
+    EventBatch batch;
+    EventBatch single;
+    for (size_t n = 1 + random.Below(3); n > 0; --n) {
+      auto bundle = std::make_shared<EventBundle>();
+      for (size_t i = 1 + random.Below(5); i > 0; --i) {
+        bundle->deliveries.push_back(random.AnyDelivery());
+        single.events.push_back(Event{.delivery = bundle->deliveries.back()});
+      }
+      batch.bundles.push_back(std::move(bundle));
+    }
+    batch.revision = single.revision = random.Number();
+    batch.resume_token = single.resume_token = random.Text();
+    EXPECT_EQ(batch.AllEvents().size(), single.events.size());
+    for (int again = 0; again < 2; ++again) {
+      const EventView view = random.AnyView();
+      BatchEncoder encoder;
+      encoder.LayOut(batch, kOrigin, view, kNoBound);
+      ExpectSame(Bytes(encoder), single, view);
+      std::string parts;
+      size_t owned = 0;
+      for (const BatchEncoder::Part& part : encoder.Parts()) {
+        parts.append(part.bytes);
+        if (part.owner != nullptr) ++owned;
+      }
+      EXPECT_EQ(parts, Bytes(encoder));
+      if (view.max_value_bytes == kMaxEventValueBytes) {
+        EXPECT_EQ(owned, batch.bundles.size());
+      }
+
+      // Too large: what has to go goes.
+      BatchEncoder bounded, bounded_single;
+      const size_t bound = encoder.size() / 2;
+      bounded.LayOut(batch, kOrigin, view, bound);
+      bounded_single.LayOut(single, kOrigin, view, bound);
+      v1::EventBatch got, want;
+      ASSERT_TRUE(got.ParseFromString(Bytes(bounded)));
+      ASSERT_TRUE(want.ParseFromString(Bytes(bounded_single)));
+      EXPECT_TRUE(
+          google::protobuf::util::MessageDifferencer::Equals(got, want));
+    }
+  }
+}
+
+TEST(BatchEncoderTest, TheBytesOfABundleAreMadeOnce) {
+  RandomBatches random(6);
+  auto bundle = std::make_shared<EventBundle>();
+  bundle->deliveries = {random.AnyDelivery(), random.AnyDelivery()};
+  EventBatch batch;
+  batch.bundles = {bundle};
+  const EventView view;
+  BatchEncoder first, second;
+  first.LayOut(batch, kOrigin, view, kNoBound);
+  second.LayOut(batch, kOrigin, view, kNoBound);
+  const auto parts = first.Parts();
+  EXPECT_EQ(parts[0].owner, bundle);
+  EXPECT_EQ(parts[0].bytes.data(), second.Parts()[0].bytes.data());
+}
+
 }  // namespace
 }  // namespace restate

@@ -51,6 +51,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     pump->Begin(spec.status());
     return pump.get();
   }
+  spec->takes_bundles = true;
   parts_.subscriber->Post([this, pump, spec = *std::move(spec)]() mutable {
     absl::StatusOr<std::unique_ptr<EventStream>> stream =
         parts_.controller->Subscribe(std::move(spec), parts_.queue_bytes,

@@ -9,6 +9,8 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -27,6 +29,16 @@ grpc::ByteBuffer BytesOfSize(size_t size, Write write) {
   assert(end == GRPC_SLICE_END_PTR(raw));
   const grpc::Slice slice(raw, grpc::Slice::STEAL_REF);
   return grpc::ByteBuffer(&slice, 1);
+}
+
+// `bytes` as they are, which `owner` keeps until nobody sends them any more.
+template <typename Owner>
+grpc::Slice SliceOf(std::string_view bytes, Owner owner) {
+  // gRPC only reads them.
+  return grpc::Slice(
+      const_cast<char*>(bytes.data()), bytes.size(),
+      [](void* kept) { delete static_cast<Owner*>(kept); },
+      new Owner(std::move(owner)));
 }
 
 // A message made in the ordinary way.

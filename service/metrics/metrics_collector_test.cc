@@ -174,11 +174,16 @@ TEST_F(CollectorTest, ShowsWhyDerivationsFail) {
   lua.transform = LuaTransform();
   Definition hosted;
   hosted.transform = HostedTransform();
-  derivations_.CountComputed(lua, absl::OkStatus());
-  derivations_.CountComputed(lua, MakeError(Reason::kLuaBudget, "slow"));
-  derivations_.CountComputed(lua, MakeError(Reason::kLuaMemory, "large"));
-  derivations_.CountComputed(lua, MakeError(Reason::kLuaError, "wrong"));
-  derivations_.CountComputed(hosted, MakeError(Reason::kCycle, "circle"));
+  derivations_.Count(DerivationCounters::OutcomeOf(
+      lua, absl::OkStatus()));
+  derivations_.Count(DerivationCounters::OutcomeOf(
+      lua, MakeError(Reason::kLuaBudget, "slow")));
+  derivations_.Count(DerivationCounters::OutcomeOf(
+      lua, MakeError(Reason::kLuaMemory, "large")));
+  derivations_.Count(DerivationCounters::OutcomeOf(
+      lua, MakeError(Reason::kLuaError, "wrong")));
+  derivations_.Count(DerivationCounters::OutcomeOf(
+      hosted, MakeError(Reason::kCycle, "circle")));
   derivations_.CountCommit(MakeError(Reason::kDerivationBudget, "all"));
   derivations_.CountCommit(absl::OkStatus());
   derivation_lua_.nanoseconds.Add(1'500'000'000);

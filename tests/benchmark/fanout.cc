@@ -41,10 +41,10 @@ struct Options {
   size_t channels = 4;
   size_t writer_channels = 2;
   size_t write_streams = 0;
-  size_t batch = 1;
+  size_t batch = 16;
   std::string pattern = "/benchmark";
   std::string values = "both";
-  std::vector<std::string> parts = {"fanout", "latency"};
+  std::vector<std::string> parts = {"fanout", "batched", "latency"};
   std::string directory;
   std::string etcd = "etcd";
   // Relative to where `bazel run` starts this.
@@ -117,36 +117,41 @@ void AddCases(FanoutCase fanout, const std::vector<Subscription>& with,
   }
 }
 
-FanoutCase RestateCase(const Options& options, const System& restate) {
+// Writers whose calls have `operations` writes each.
+FanoutCase RestateCase(const Options& options, size_t operations,
+                       const System& restate) {
   FanoutCase fanout;
   fanout.name = "restate";
   fanout.server = restate.server.get();
   fanout.subscriber_channels = restate.readers;
+  fanout.writes_per_call = operations;
   const Channels channels = restate.writers;
   if (options.write_streams == 0) {
-    fanout.write = [channels](const Round& round) {
-      return SetStateLoad(channels, round);
+    fanout.write = [channels, operations](const Round& round) {
+      return operations == 1 ? SetStateLoad(channels, round)
+                             : CommitLoad(channels, round, operations);
     };
     return fanout;
   }
-  fanout.writes_per_call = options.batch;
   Channels streams(options.write_streams);
   for (size_t i = 0; i < streams.size(); ++i) {
     streams[i] = channels[i % channels.size()];
   }
-  fanout.write = [streams, batch = options.batch](const Round& round) {
-    return WriteLoad(streams, round, batch);
+  fanout.write = [streams, operations](const Round& round) {
+    return WriteLoad(streams, round, operations);
   };
   return fanout;
 }
 
-FanoutCase EtcdCase(const System& etcd) {
+FanoutCase EtcdCase(size_t operations, const System& etcd) {
   FanoutCase fanout;
   fanout.name = "etcd";
   fanout.server = etcd.server.get();
   fanout.subscriber_channels = etcd.readers;
-  fanout.write = [channels = etcd.writers](const Round& round) {
-    return EtcdPutLoad(channels, round);
+  fanout.writes_per_call = operations;
+  fanout.write = [channels = etcd.writers, operations](const Round& round) {
+    return operations == 1 ? EtcdPutLoad(channels, round)
+                           : EtcdTxnLoad(channels, round, operations);
   };
   return fanout;
 }
@@ -174,14 +179,16 @@ void PrintComplaints(const FanoutCase& fanout, const Rounds& rounds) {
   }
 }
 
-absl::Status CompareFanout(const Options& options, const Systems& systems) {
+// Of writers whose calls have `operations` writes each.
+absl::Status CompareFanout(const Options& options, size_t operations,
+                           const Systems& systems) {
   std::vector<FanoutCase> cases;
   const std::string count = absl::StrCat(options.subscribers);
-  AddCases(RestateCase(options, systems.restate),
+  AddCases(RestateCase(options, operations, systems.restate),
            {RestateSubscription({options.pattern}, Values(options))},
            {count + " subscribers"}, options.subscribers, &cases);
   if (systems.etcd.server != nullptr) {
-    AddCases(EtcdCase(systems.etcd),
+    AddCases(EtcdCase(operations, systems.etcd),
              {EtcdSubscription(false), EtcdSubscription(true)},
              {count + " watches", count + " with prev_kv"},
              options.subscribers, &cases);
@@ -204,9 +211,11 @@ absl::Status CompareFanout(const Options& options, const Systems& systems) {
     }
   }
 
-  std::printf("\n%-28s %11s %10s %9s %9s %9s %15s %10s\n", "", "events/s",
-              "writes/s", "of alone", "p50 ms", "p99 ms", "server  client",
-              "behind ms");
+  const std::string each =
+      operations == 1 ? "single writes" : absl::StrCat(operations, " in a call");
+  std::printf("\n%-28s %11s %10s %9s %9s %9s %15s %10s\n", each.c_str(),
+              "events/s", "writes/s", "of alone", "p50 ms", "p99 ms",
+              "server  client", "behind ms");
   std::printf("%-28s %11s %10s %9s %9s %9s %15s\n", "", "", "", "", "", "",
               "cores   cores");
   double alone = 0;
@@ -295,8 +304,11 @@ absl::Status Run(const Options& options) {
   const auto systems = StartSystems(options, (*scratch)->path());
   if (!systems.ok()) return systems.status();
   for (const std::string& part : options.parts) {
-    absl::Status status = part == "fanout" ? CompareFanout(options, *systems)
-                                           : CompareLatency(options, *systems);
+    absl::Status status =
+        part == "latency"
+            ? CompareLatency(options, *systems)
+            : CompareFanout(options, part == "batched" ? options.batch : 1,
+                            *systems);
     if (!status.ok()) return status;
     std::fflush(stdout);
   }
@@ -317,7 +329,7 @@ int Main(int argc, char** argv) {
                  "Streams that are told of every write")
       ->check(CLI::PositiveNumber);
   app.add_option("--writers", options.writers,
-                 "Writes in flight; with --write_streams, commits")
+                 "Calls in flight; with --write_streams, commits")
       ->check(CLI::PositiveNumber);
   app.add_option("--channels", options.channels,
                  "Connections that the subscribers share")
@@ -326,17 +338,18 @@ int Main(int argc, char** argv) {
                  "Connections that the writers share")
       ->check(CLI::PositiveNumber);
   app.add_option("--write_streams", options.write_streams,
-                 "Write to restate over so many Write streams; 0: by SetState");
+                 "Write to restate over so many Write streams; 0: by SetState "
+                 "and Commit");
   app.add_option("--batch", options.batch,
-                 "Sets in a commit of the Write streams")
-      ->check(CLI::PositiveNumber);
+                 "Writes in each call of the part `batched`")
+      ->check(CLI::Range(2, 128));
   app.add_option("--pattern", options.pattern, "What restate's subscribe to")
       ->check(CLI::IsMember({"/benchmark", "/benchmark/*"}));
   app.add_option("--values", options.values,
                  "Which values restate's events carry")
       ->check(CLI::IsMember({"both", "new", "none"}));
   app.add_option("--parts", options.parts, "What to measure")
-      ->check(CLI::IsMember({"fanout", "latency"}));
+      ->check(CLI::IsMember({"fanout", "batched", "latency"}));
   app.add_option("--directory", options.directory,
                  "Where the data directories are made, and removed afterwards");
   app.add_option("--etcd", options.etcd,

@@ -45,6 +45,18 @@ std::string PathText(uint32_t number) {
 
 std::string RequestSource::NextPath() { return PathText(Next() % kPaths); }
 
+std::vector<std::string> RequestSource::NextPaths(size_t count) {
+  // Steps that have no divisor in common with kPaths, a product of twos and fives,
+  // come to no place twice.
+  constexpr uint32_t kStep = 3'333;
+  const uint32_t first = Next() % kPaths;
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < count; ++i) {
+    paths.push_back(PathText((first + i * kStep) % kPaths));
+  }
+  return paths;
+}
+
 std::string RequestSource::NextValue() {
   static std::atomic<uint64_t> given{0};
   char text[kValueBytes + 1];

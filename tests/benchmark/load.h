@@ -54,6 +54,12 @@ absl::StatusOr<Figures> SetStateLoad(const Channels& channels,
 // Durable puts, to etcd.
 absl::StatusOr<Figures> EtcdPutLoad(const Channels& channels,
                                     const Round& round);
+// Durable transactions of `operations` writes each, at most kPaths, of different
+// paths.
+absl::StatusOr<Figures> CommitLoad(const Channels& channels,
+                                   const Round& round, size_t operations);
+absl::StatusOr<Figures> EtcdTxnLoad(const Channels& channels,
+                                    const Round& round, size_t operations);
 // One Write stream for each channel, which share the commits in flight; each
 // commit has `operations` sets.
 absl::StatusOr<Figures> WriteLoad(const Channels& channels, const Round& round,
@@ -73,6 +79,8 @@ class RequestSource {
   explicit RequestSource(uint32_t seed) : state_(seed * 2654435761u + 1) {}
 
   std::string NextPath();
+  // Different ones, at most kPaths.
+  std::vector<std::string> NextPaths(size_t count);
   // kValueBytes long.
   std::string NextValue();
   void FillPath(v1::Path* path) { path->set_text(NextPath()); }

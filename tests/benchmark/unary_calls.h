@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstddef>
+#include <string>
 #include <utility>
 
 #include "restate/v1/state_service.grpc.pb.h"
@@ -76,6 +78,53 @@ struct EtcdPut {
   static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
                     const Request* request, Response* response, Done done) {
     stub->async()->Put(context, request, response, std::move(done));
+  }
+};
+
+// Transactions: as many writes as `size` at once, each of another path.
+
+struct Commit {
+  using Stubs = v1::StateService;
+  using Request = v1::CommitRequest;
+  using Response = v1::CommitResponse;
+
+  size_t size = 1;
+
+  void Prepare(RequestSource* source, Request* request) const {
+    request->clear_operations();
+    for (const std::string& path : source->NextPaths(size)) {
+      v1::SetOperation* set = request->add_operations()->mutable_set();
+      set->mutable_path()->set_text(path);
+      source->FillValue(set->mutable_value());
+    }
+  }
+  template <typename Done>
+  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
+                    const Request* request, Response* response, Done done) {
+    stub->async()->Commit(context, request, response, std::move(done));
+  }
+};
+
+struct EtcdTxn {
+  using Stubs = etcdserverpb::KV;
+  using Request = etcdserverpb::TxnRequest;
+  using Response = etcdserverpb::TxnResponse;
+
+  size_t size = 1;
+
+  void Prepare(RequestSource* source, Request* request) const {
+    request->clear_success();
+    for (std::string& path : source->NextPaths(size)) {
+      etcdserverpb::PutRequest* put =
+          request->add_success()->mutable_request_put();
+      put->set_key(std::move(path));
+      put->set_value(source->NextValue());
+    }
+  }
+  template <typename Done>
+  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
+                    const Request* request, Response* response, Done done) {
+    stub->async()->Txn(context, request, response, std::move(done));
   }
 };
 

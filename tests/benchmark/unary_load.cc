@@ -25,4 +25,14 @@ absl::StatusOr<Figures> EtcdPutLoad(const Channels& channels,
   return UnaryLoad<EtcdPut>(channels, round).Run();
 }
 
+absl::StatusOr<Figures> CommitLoad(const Channels& channels,
+                                   const Round& round, size_t operations) {
+  return UnaryLoad<Commit>(channels, round, {operations}).Run();
+}
+
+absl::StatusOr<Figures> EtcdTxnLoad(const Channels& channels,
+                                    const Round& round, size_t operations) {
+  return UnaryLoad<EtcdTxn>(channels, round, {operations}).Run();
+}
+
 }  // namespace restate::benchmark

@@ -18,12 +18,15 @@
 namespace restate::benchmark {
 
 // Keeps `round.in_flight` calls of one method going until the round is over.
-// `Service` gives the types and how to fill in and start a call.
+// `Service` gives the types and how to fill in and start a call; it is asked by
+// several threads.
 template <typename Service>
 class UnaryLoad {
  public:
-  UnaryLoad(const Channels& channels, const Round& round)
-      : latencies_(round, round.in_flight),
+  UnaryLoad(const Channels& channels, const Round& round,
+            const Service& service = {})
+      : service_(service),
+        latencies_(round, round.in_flight),
         finished_(static_cast<ptrdiff_t>(round.in_flight)) {
     for (const std::shared_ptr<grpc::Channel>& channel : channels) {
       stubs_.push_back(Service::Stubs::NewStub(channel));
@@ -54,7 +57,7 @@ class UnaryLoad {
 
   void StartCall(Slot* slot) {
     slot->context.emplace();
-    Service::Prepare(&slot->source, &slot->request);
+    service_.Prepare(&slot->source, &slot->request);
     slot->started = Latencies::Clock::now();
     Service::Start(
         stubs_[slot->index % stubs_.size()].get(), &*slot->context,
@@ -82,6 +85,7 @@ class UnaryLoad {
     StartCall(slot);
   }
 
+  const Service service_;
   std::vector<std::unique_ptr<typename Service::Stubs::Stub>> stubs_;
   std::deque<Slot> slots_;
   Latencies latencies_;

@@ -140,7 +140,9 @@ class SubscriptionTest : public testing::Test {
   Lines Drain(EventStream& stream) {
     Lines lines;
     for (const EventBatch& batch : TakeBatches(stream)) {
-      for (const Event& event : batch.events) lines.push_back(Line(event));
+      for (const Event& event : batch.AllEvents()) {
+        lines.push_back(Line(event));
+      }
     }
     return lines;
   }
