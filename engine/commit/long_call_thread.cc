@@ -10,7 +10,8 @@
 namespace restate {
 namespace {
 
-// Of 0 to 19: about a tenth of the weight of other threads.
+// Of 0 to 19: a sixtieth of the weight of other threads, where these want all of
+// the processors.
 constexpr int kNice = 19;
 
 }  // namespace

@@ -23,6 +23,8 @@ class MetricsServer {
       const std::string& listen,
       std::shared_ptr<prometheus::Collectable> collector);
 
+  ~MetricsServer();
+
   // HOST:PORT with the port that is really listened on.
   const std::string& address() const { return address_; }
 
@@ -36,7 +38,7 @@ class MetricsServer {
 
   // Outlives the exposer, which knows it weakly.
   const std::shared_ptr<prometheus::Collectable> collector_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
   const std::string address_;
 };
 

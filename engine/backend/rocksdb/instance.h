@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/backend/commit_store.h"
+#include "engine/backend/rocksdb/hot_leaves.h"
 #include "engine/backend/rocksdb/rocksdb_options.h"
 #include "engine/sync/mutex.h"
 #include "rocksdb/db.h"
@@ -54,6 +55,9 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* requests() const { return requests_; }
   ::rocksdb::ColumnFamilyHandle* journal() const { return journal_; }
   const std::string& directory() const { return directory_; }
+  // Leaves of all mounts, by their keys in `tree()`. Told of each batch behind its
+  // write, by the thread that writes.
+  HotLeaves& hot_leaves() const { return hot_leaves_; }
 
   // As found when it was opened.
   const CommitStoreState& state() const { return state_; }
@@ -87,6 +91,7 @@ class Instance {
   ::rocksdb::ColumnFamilyHandle* journal_ = nullptr;
   CommitStoreState state_;
   bool closed_cleanly_ = false;
+  mutable HotLeaves hot_leaves_;
 };
 
 }  // namespace restate

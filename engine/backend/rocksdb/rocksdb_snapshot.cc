@@ -1,6 +1,8 @@
 #include "engine/backend/rocksdb/rocksdb_snapshot.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -118,8 +120,21 @@ absl::StatusOr<NodeProbe> RocksDbSnapshot::Probe(const Path& path) const {
 
 absl::StatusOr<ReadResult> RocksDbSnapshot::Read(
     const Path& path, const ReadLimits& limits) const {
+  const uint64_t sequence = snapshot_->GetSequenceNumber();
+  const std::string key = prefix_ + path.key();
+  std::optional<Value> leaf = instance_->hot_leaves().Find(key, sequence);
+  if (leaf.has_value()) {
+    ReadResult found;
+    found.tree = *std::move(leaf);
+    if (WithinLimits(found.tree, limits)) return found;
+  }
   RocksDbCursor cursor(*this, path);
-  return ReadSubtree(cursor, path, limits);
+  absl::StatusOr<ReadResult> read = ReadSubtree(cursor, path, limits);
+  if (read.ok() && !read->over_limit && read->tree.has_value() &&
+      read->tree->is_leaf()) {
+    instance_->hot_leaves().Read(key, *read->tree, sequence);
+  }
+  return read;
 }
 
 std::unique_ptr<Cursor> RocksDbSnapshot::NewCursor(const Path& within) const {

@@ -216,6 +216,13 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
     Revision& through = released_[release.mount];
     through = std::max(through, release.through);
   }
+  const uint64_t sequence = (*instance)->db().GetLatestSequenceNumber();
+  for (const MountWrites& mount : batch.mounts) {
+    const std::string root = disk_format::TreeKey(mount.mount, "");
+    for (const Write& write : mount.writes) {
+      (*instance)->hot_leaves().Wrote(root, write, sequence);
+    }
+  }
   core_->set_last_committed(batch.last_committed);
   return absl::OkStatus();
 }
