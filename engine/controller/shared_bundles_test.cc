@@ -109,6 +109,7 @@ TEST_F(SharedBundlesTest, OneThatDoesNotFitIsTakenEventByEvent) {
                                         "1.1 SET /a/y at /a (/a): - -> 2"}));
   EXPECT_EQ(batches[0].revision, 1);
   EXPECT_EQ(LinesOf(batches[1]), (Lines{"2.0 SET /a/x at /a (/a): 1 -> 4"}));
+  EXPECT_EQ(batches[1].revision, 2);
   EXPECT_EQ(LinesOf(batches[2]), (Lines{"3.0 SET /a/x at /a (/a): 4 -> 5"}));
   EXPECT_EQ(batches[2].bundles.size(), 1u);
   EXPECT_EQ(batches[2].revision, 3);

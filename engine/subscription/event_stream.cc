@@ -2,6 +2,13 @@
 
 namespace restate {
 
+bool EventBatch::BeginsAfter(Revision earlier) const {
+  if (!bundles.empty()) return bundles.front()->first_revision() > earlier;
+  return !events.empty() &&
+         events.front().emission().kind != EventKind::kInitial &&
+         events.front().emission().revision > earlier;
+}
+
 std::vector<Event> EventBatch::AllEvents() const {
   std::vector<Event> all = events;
   for (const std::shared_ptr<const EventBundle>& bundle : bundles) {

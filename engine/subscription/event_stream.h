@@ -52,6 +52,8 @@ struct EventBatch {
     if (!events.empty()) return events.back();
     return Event{.delivery = bundles.back()->deliveries.back()};
   }
+  // Whether the first event is live, and of a later revision.
+  bool BeginsAfter(Revision earlier) const;
   // `events`, or what is in the bundles one by one.
   std::vector<Event> AllEvents() const;
 };

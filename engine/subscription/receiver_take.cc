@@ -450,10 +450,10 @@ void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
         !batch.events.empty() &&
         batch.events.back().emission().kind == EventKind::kInitial;
     if (initial && !batch.synced) continue;
-    const bool last =
+    const auto next =
         std::find(out->owners().begin() + static_cast<ptrdiff_t>(i) + 1,
-                  out->owners().end(),
-                  subscription) == out->owners().end();
+                  out->owners().end(), subscription);
+    const bool last = next == out->owners().end();
     const bool snapshot_follows = progress.initial != nullptr && last;
     const bool idle = last && queue_.empty() && replayed_.empty() &&
                       progress.held.empty() && progress.parked.empty() &&
@@ -468,8 +468,14 @@ void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
                (entries.front().kind == QueueEntry::Kind::kEvent ||
                 entries.front().kind == QueueEntry::Kind::kBundle);
       };
+      // Whether the batch behind it goes on with a later revision.
+      const bool next_is_later =
+          !last &&
+          runs[static_cast<size_t>(next - out->owners().begin())]
+              .batch.BeginsAfter(revision);
       const bool inside =
-          !last || more_of_it(queue_) || more_of_it(replayed_) ||
+          (!last && !next_is_later) || more_of_it(queue_) ||
+          more_of_it(replayed_) ||
           (!progress.held.empty() &&
            progress.held.front().revision == revision);
       progress.told = inside ? PositionAfter(event)
