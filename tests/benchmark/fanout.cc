@@ -188,9 +188,13 @@ absl::Status CompareFanout(const Options& options, size_t operations,
            {RestateSubscription({options.pattern}, Values(options))},
            {count + " subscribers"}, options.subscribers, &cases);
   if (systems.etcd.server != nullptr) {
-    AddCases(EtcdCase(operations, systems.etcd),
-             {EtcdSubscription(false), EtcdSubscription(true)},
-             {count + " watches", count + " with prev_kv"},
+    std::vector<Subscription> watches = {EtcdSubscription(false)};
+    std::vector<std::string> names = {count + " watches"};
+    if (operations == 1) {
+      watches.push_back(EtcdSubscription(true));
+      names.push_back(count + " with prev_kv");
+    }
+    AddCases(EtcdCase(operations, systems.etcd), watches, names,
              options.subscribers, &cases);
   }
 

@@ -46,6 +46,9 @@ Channels Connect(const std::string& address, size_t count);
 
 // Each of these runs one round; an error is that of the first failed call.
 absl::StatusOr<Figures> EchoLoad(const Channels& channels, const Round& round);
+// Each answered behind an fsync that is shared.
+absl::StatusOr<Figures> DurableEchoLoad(const Channels& channels,
+                                        const Round& round);
 absl::StatusOr<Figures> GetStateLoad(const Channels& channels,
                                      const Round& round);
 // Durable, and each write changes something.

@@ -66,21 +66,22 @@ struct Load {
 };
 
 void PrintHeader() {
-  std::printf("%-18s %9s %12s %9s %9s %9s %13s\n", "", "in flight",
-              "per second", "p50 ms", "p99 ms", "of echo", "server cores");
+  std::printf("%-18s %9s %12s %9s %9s %9s %15s %13s\n", "", "in flight",
+              "per second", "p50 ms", "p99 ms", "of echo", "of durable echo",
+              "server cores");
 }
 
 void PrintLine(const Load& load, size_t in_flight, const Tally& tally,
-               double echo_rate) {
+               double echo_rate, double durable_echo_rate) {
   const double rate = tally.rate() * load.sets_per_call;
-  std::printf("%-18s %9zu %12.0f %9.3f %9.3f %9.2f %13.2f\n", load.name.c_str(),
-              in_flight, rate, tally.p50(), tally.p99(), rate / echo_rate,
-              tally.cores());
+  std::printf("%-18s %9zu %12.0f %9.3f %9.3f %9.2f %15.2f %13.2f\n",
+              load.name.c_str(), in_flight, rate, tally.p50(), tally.p99(),
+              rate / echo_rate, rate / durable_echo_rate, tally.cores());
   std::fflush(stdout);
 }
 
-// Runs rounds of `loads` in turn, the first of which is echo, and prints a line
-// for each.
+// Runs rounds of `loads` in turn, the first two of which are the echoes, and prints
+// a line for each.
 absl::Status Compare(const std::vector<Load>& loads, size_t in_flight,
                      const Options& options) {
   Round round;
@@ -101,7 +102,8 @@ absl::Status Compare(const std::vector<Load>& loads, size_t in_flight,
     }
   }
   for (size_t at = 0; at < loads.size(); ++at) {
-    PrintLine(loads[at], in_flight, tallies[at], tallies[0].rate());
+    PrintLine(loads[at], in_flight, tallies[at], tallies[0].rate(),
+              tallies[1].rate());
   }
   return absl::OkStatus();
 }
@@ -109,7 +111,8 @@ absl::Status Compare(const std::vector<Load>& loads, size_t in_flight,
 absl::Status Run(const Options& options) {
   auto scratch = ScratchDirectory::Make(options.directory);
   if (!scratch.ok()) return scratch.status();
-  auto echo = MeasuredServer::Start({options.echo});
+  auto echo =
+      MeasuredServer::Start({options.echo, (*scratch)->path() + "/echoes"});
   if (!echo.ok()) return echo.status();
   auto restated = MeasuredServer::Start(
       {options.restated, "--listen", "127.0.0.1:0", "--http-listen", "off",
@@ -122,6 +125,9 @@ absl::Status Run(const Options& options) {
   const Load echo_load = {"echo", echo->get(), [&](const Round& round) {
                             return EchoLoad(echo_channels, round);
                           }};
+  const Load durable_echo_load = {
+      "durable echo", echo->get(),
+      [&](const Round& round) { return DurableEchoLoad(echo_channels, round); }};
   const Load get_load = {"GetState", restated->get(), [&](const Round& round) {
                            return GetStateLoad(channels, round);
                          }};
@@ -131,12 +137,13 @@ absl::Status Run(const Options& options) {
   PrintHeader();
   for (const size_t in_flight : options.in_flight) {
     absl::Status status =
-        Compare({echo_load, get_load, set_load}, in_flight, options);
+        Compare({echo_load, durable_echo_load, get_load, set_load}, in_flight,
+                options);
     if (!status.ok()) return status;
   }
 
   // Sets per second; the times are those of a whole commit.
-  std::vector<Load> loads = {echo_load};
+  std::vector<Load> loads = {echo_load, durable_echo_load};
   for (const size_t batch : options.batches) {
     loads.push_back({absl::StrCat("Write, ", batch, " sets"), restated->get(),
                      [&, batch](const Round& round) {

@@ -33,6 +33,14 @@ struct Echo {
   }
 };
 
+struct DurableEcho : Echo {
+  template <typename Done>
+  static void Start(Stubs::Stub* stub, grpc::ClientContext* context,
+                    const Request* request, Response* response, Done done) {
+    stub->async()->DurableEcho(context, request, response, std::move(done));
+  }
+};
+
 struct GetState {
   using Stubs = v1::StateService;
   using Request = v1::GetStateRequest;

@@ -10,6 +10,11 @@ absl::StatusOr<Figures> EchoLoad(const Channels& channels, const Round& round) {
   return UnaryLoad<Echo>(channels, round).Run();
 }
 
+absl::StatusOr<Figures> DurableEchoLoad(const Channels& channels,
+                                        const Round& round) {
+  return UnaryLoad<DurableEcho>(channels, round).Run();
+}
+
 absl::StatusOr<Figures> GetStateLoad(const Channels& channels,
                                      const Round& round) {
   return UnaryLoad<GetState>(channels, round).Run();
