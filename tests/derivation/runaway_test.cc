@@ -240,6 +240,48 @@ TEST_F(RunawayTest, HarmsNobodyElse) {
   EXPECT_EQ(InError(), 0);
 }
 
+// A `Write` stream keeps its order, whatever its commits run into, and others pass.
+TEST_F(RunawayTest, AStreamKeepsItsOrder) {
+  constexpr int64_t kCommits = 60;
+  Define("/derived/loop", "/in/loop", "while true do end");
+  const auto context = NewContext();
+  const auto stream = client().state().Write(context.get());
+  std::thread sender([&] {
+    for (int64_t i = 1; i <= kCommits; ++i) {
+      v1::WriteRequest request;
+      request.set_sequence(i);
+      auto* set = request.mutable_commit()->add_operations()->mutable_set();
+      set->mutable_path()->set_text(i % 3 == 0 ? "/in/loop" : "/streamed");
+      set->mutable_value()->set_int_value(i);
+      EXPECT_TRUE(stream->Write(request));
+    }
+    stream->WritesDone();
+  });
+  std::atomic<int> running = 1;
+  int64_t others = 0;
+  std::thread other([&, own = NewClient()] {
+    others = WriteNumbers(*own, "/others/written", 1, &running);
+  });
+  int64_t last_revision = 0;
+  int64_t answers = 0;
+  v1::WriteResponse response;
+  while (stream->Read(&response)) {
+    EXPECT_EQ(response.sequence(), ++answers);
+    EXPECT_TRUE(response.has_commit()) << response.ShortDebugString();
+    EXPECT_GT(response.commit().revision(), last_revision);
+    last_revision = response.commit().revision();
+  }
+  running = 0;
+  sender.join();
+  other.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(answers, kCommits);
+  // Those that have nothing to do with it, and came meanwhile.
+  EXPECT_EQ(client().Revision(), kCommits + others);
+  EXPECT_EQ(client().Get("/streamed"), absl::StrCat(kCommits - 1));
+  ExpectFailures(kCommits / 3, 0, 0);
+}
+
 // Each is tried once more when the server starts, and then it serves.
 TEST_F(RunawayTest, StartsBesideThem) {
   for (const Runaway& one : Runaways()) {
