@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "engine/derivation/long_calls.h"
 #include "engine/lua/lua_runtime.h"
 
 namespace restate {
@@ -30,27 +29,55 @@ LongCallThread::~LongCallThread() {
 void LongCallThread::Make(QueuedCommit commit) {
   MutexLock lock(&mutex_);
   commit_ = std::move(commit);
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  if (!thread_.joinable()) thread_ = std::thread([this] { PassOn(); });
   wake_.NotifyOne();
 }
 
-void LongCallThread::Run() {
-  // On Linux 0 is the calling thread, not the process (setpriority(2)). Without
-  // it the thread works as well, at others' cost.
-  setpriority(PRIO_PROCESS, 0, kNice);
-  LuaRuntime runtime;
+void LongCallThread::PassOn() {
+  std::thread slow([this] { MakeCalls(); });
   while (true) {
     std::optional<QueuedCommit> commit;
     {
       MutexLock lock(&mutex_);
       while (!commit_.has_value() && !stopped_) wake_.Wait(&mutex_);
-      if (!commit_.has_value()) return;
+      if (!commit_.has_value()) break;
       commit.swap(commit_);
     }
-    while (LongCall* const call = commit->request.long_calls->next()) {
-      MakeLongCall(runtime, call);
-    }
+    AwaitCalls(commit->request.long_calls.get());
     made_(*std::move(commit));
+  }
+  {
+    MutexLock lock(&slow_mutex_);
+    slow_stopped_ = true;
+    slow_wake_.NotifyAll();
+  }
+  slow.join();
+}
+
+void LongCallThread::AwaitCalls(LongCalls* calls) {
+  MutexLock lock(&slow_mutex_);
+  calls_ = calls;
+  slow_wake_.NotifyAll();
+  while (calls_ != nullptr) slow_wake_.Wait(&slow_mutex_);
+}
+
+void LongCallThread::MakeCalls() {
+  // On Linux 0 is the calling thread, not the process (setpriority(2)). Without
+  // it the thread works as well, at others' cost.
+  setpriority(PRIO_PROCESS, 0, kNice);
+  LuaRuntime runtime;
+  while (true) {
+    LongCalls* calls = nullptr;
+    {
+      MutexLock lock(&slow_mutex_);
+      while (calls_ == nullptr && !slow_stopped_) slow_wake_.Wait(&slow_mutex_);
+      if (calls_ == nullptr) return;
+      calls = calls_;
+    }
+    while (LongCall* const call = calls->next()) MakeLongCall(runtime, call);
+    MutexLock lock(&slow_mutex_);
+    calls_ = nullptr;
+    slow_wake_.NotifyAll();
   }
 }
 

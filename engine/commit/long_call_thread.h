@@ -4,22 +4,28 @@
 #include <functional>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "engine/commit/commit_queue.h"
+#include "engine/derivation/long_calls.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
 
 // Makes the calls of Lua functions that would take the sequencer too long, on a
 // thread of its own: so that a function that never ends costs others no more than
-// a trial of it. The system gives the thread a lower priority, so that neither
+// a trial of it. The system gives the thread the lowest priority, so that neither
 // does it cost them the processor where they need all of it.
 //
-// Thread-safe.
+// Such a thread may be kept waiting anywhere, also where it holds a lock. So it
+// shares one with nobody but a second thread, an ordinary one, which takes commits
+// in and passes them on.
+//
+// Thread-safe. Lock order: none is taken while another is held.
 class LongCallThread {
  public:
-  // `made` takes commits on; it is called by the thread.
+  // `made` takes commits on; it is called by the ordinary thread.
   explicit LongCallThread(std::function<void(QueuedCommit)> made)
       : made_(std::move(made)) {}
   // Waits for the call that is under way.
@@ -32,15 +38,28 @@ class LongCallThread {
   void Make(QueuedCommit commit);
 
  private:
-  void Run();
+  // The ordinary thread.
+  void PassOn();
+  // The slow one.
+  void MakeCalls();
+  // By the ordinary thread: waits until the slow one has made them.
+  void AwaitCalls(LongCalls* calls);
 
   const std::function<void(QueuedCommit)> made_;
+
   Mutex mutex_;
   CondVar wake_;
   std::optional<QueuedCommit> commit_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Started with the first commit.
   std::thread thread_ ABSL_GUARDED_BY(mutex_);
+
+  // Of the two threads.
+  Mutex slow_mutex_;
+  CondVar slow_wake_;
+  // To be made; null when they are.
+  LongCalls* calls_ ABSL_GUARDED_BY(slow_mutex_) = nullptr;
+  bool slow_stopped_ ABSL_GUARDED_BY(slow_mutex_) = false;
 };
 
 }  // namespace restate
