@@ -72,7 +72,7 @@ class LongCalls {
     ++times_;
   }
 
-  // Pointers into it stay.
+  // Pointers into it stay, but for Drop.
   std::deque<LongCall> calls_;
   bool given_up_ = false;
   int times_ = 0;

@@ -160,8 +160,6 @@ class Receiver final : public GateWaiter,
   void QueueCommits(absl::Span<QueueEntry> entries,
                     std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void QueueBundle(QueueEntry entry, std::vector<uint64_t>* unanswerable)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether a minimum interval holds the event back.
@@ -189,11 +187,6 @@ class Receiver final : public GateWaiter,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   bool TakeQueued(ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  // Puts the events of a bundle in its place at the front of the queue.
-  void ExpandFrontLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Hands a bundle over as it is, or event by event if it must be.
-  void HandleBundle(QueueEntry entry, ParcelBuilder* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void Handle(QueueEntry entry, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   // Whether an event may be told now; drops it if it never may.
@@ -216,6 +209,15 @@ class Receiver final : public GateWaiter,
                        ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void Purge(Subscription* subscription)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+
+  // receiver_bundles.cc: several events in one entry.
+  void QueueBundle(QueueEntry entry, std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts the events of a bundle in its place at the front of the queue.
+  void ExpandFrontLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Hands a bundle over as it is, or event by event if it must be.
+  void HandleBundle(QueueEntry entry, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
 
   // receiver_hold.cc: what waits for an interceptor, and what is behind that.

@@ -99,18 +99,6 @@ bool Receiver::CanIntercept(Subscription* subscription) {
          subscription->progress().mode == Mode::kLive;
 }
 
-bool Receiver::StageBundle(Subscription* subscription,
-                           std::shared_ptr<const EventBundle> bundle) {
-  const Revision revision = bundle->first_revision();
-  const size_t bytes = bundle->bytes;
-  staged_.push_back(QueueEntry{.kind = QueueEntry::Kind::kBundle,
-                               .subscription = subscription,
-                               .revision = revision,
-                               .bundle = std::move(bundle),
-                               .bytes = bytes});
-  return staged_.size() == 1;
-}
-
 bool Receiver::StageLost(Subscription* subscription, Revision revision) {
   const bool noted =
       std::any_of(staged_.rbegin(), staged_.rend(),
@@ -166,20 +154,6 @@ void Receiver::QueueCommits(absl::Span<QueueEntry> entries,
     QueueCommit(entries.subspan(begin, end - begin), unanswerable);
     begin = end;
   }
-}
-
-void Receiver::QueueBundle(QueueEntry entry,
-                           std::vector<uint64_t>* unanswerable) {
-  const SubscriptionProgress& progress = entry.subscription->progress();
-  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
-  const bool fits = waiting == 0 || waiting + entry.bytes <= max_queue_bytes_;
-  if (fits && progress.mode == Mode::kLive && end_.ok() &&
-      entry.revision > progress.skip_through && progress.parked.empty()) {
-    PushLocked(std::move(entry));
-    return;
-  }
-  std::vector<QueueEntry> entries = EntriesOf(entry);
-  QueueCommits(absl::MakeSpan(entries), unanswerable);
 }
 
 void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {

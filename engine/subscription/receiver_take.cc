@@ -1,7 +1,6 @@
 // The consumer's side of Receiver: what leaves the queue, and in which order.
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "engine/error/error.h"
@@ -245,17 +244,6 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   return Admission::kTold;
 }
 
-void Receiver::HandleBundle(QueueEntry entry, ParcelBuilder* out) {
-  const SubscriptionProgress& progress = entry.subscription->progress();
-  if (progress.held.empty() && progress.initial == nullptr &&
-      held_events_.empty() && entry.revision > progress.drop_through) {
-    Account(entry);
-    out->AddBundle(entry.subscription, std::move(entry.bundle));
-    return;
-  }
-  for (QueueEntry& one : EntriesOf(entry)) Handle(std::move(one), out);
-}
-
 void Receiver::Handle(QueueEntry entry, ParcelBuilder* out) {
   if (entry.kind == QueueEntry::Kind::kBundle) {
     HandleBundle(std::move(entry), out);
@@ -364,13 +352,6 @@ bool Receiver::TakeQueued(ParcelBuilder* out) {
   }
   for (QueueEntry& entry : taken_) Handle(std::move(entry), out);
   return !taken_.empty();
-}
-
-void Receiver::ExpandFrontLocked() {
-  std::vector<QueueEntry> entries = EntriesOf(queue_.front());
-  queue_.pop_front();
-  queue_.insert(queue_.begin(), std::make_move_iterator(entries.begin()),
-                std::make_move_iterator(entries.end()));
 }
 
 bool Receiver::IsBehind(Revision revision) {

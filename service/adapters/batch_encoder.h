@@ -21,9 +21,8 @@ namespace restate {
 //
 // The bytes of an event, or of a bundle, are made once for all streams that see it
 // the same way; they are kept with it and from then on only copied, or not even
-// that. First the batch
-// is laid out, so that a message of exactly the right size can be allocated,
-// then it is written there.
+// that. First the batch is laid out, so that a message of exactly the right size
+// can be allocated, then it is written there.
 class BatchEncoder {
  public:
   // Lays out a batch, in place of the last one. `batch` is not changed until it
