@@ -72,6 +72,8 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kFailedPrecondition, "CONFIGURED_MOUNT"};
     case Reason::kWrongStore:
       return {StatusCode::kFailedPrecondition, "WRONG_STORE"};
+    case Reason::kMountNotAllowed:
+      return {StatusCode::kFailedPrecondition, "MOUNT_NOT_ALLOWED"};
     case Reason::kDerivedPath:
       return {StatusCode::kFailedPrecondition, "DERIVED_PATH"};
     case Reason::kCycle:
@@ -120,6 +122,10 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "TOO_MANY_SUBSCRIPTIONS"};
     case Reason::kTooManyTrackers:
       return {StatusCode::kResourceExhausted, "TOO_MANY_TRACKERS"};
+    case Reason::kTooManyMounts:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_MOUNTS"};
+    case Reason::kTooManyThreads:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_THREADS"};
     case Reason::kLuaBudget:
       return {StatusCode::kResourceExhausted, "LUA_BUDGET"};
     case Reason::kLuaMemory:

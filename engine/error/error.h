@@ -45,6 +45,7 @@ enum class Reason {
   kRemoteSource,
   kConfiguredMount,
   kWrongStore,
+  kMountNotAllowed,
   // ABORTED.
   kPreconditionFailed,
   kHistoryTooOld,
@@ -67,6 +68,8 @@ enum class Reason {
   kTooManySessions,
   kTooManySubscriptions,
   kTooManyTrackers,
+  kTooManyMounts,
+  kTooManyThreads,
   kLuaBudget,
   kLuaMemory,
   kDerivationBudget,
