@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/commit_store.h"
+#include "engine/client/client_id.h"
 #include "engine/derivation/definition.h"
 #include "engine/derivation/view.h"
 #include "engine/path/path.h"
@@ -138,6 +139,8 @@ struct CommitRequest {
   std::optional<DerivationChange> derivation;
   // Who it is from, for the events.
   CommitOrigin origin = CommitOrigin::kClient;
+  // Of kClient: which one; nobody if it is the server's own doing.
+  ClientId client;
   // Of kFile: the mount whose files were edited. Operations on what it does not
   // serve are left out.
   Path edited_mount;

@@ -11,12 +11,15 @@
 #include "absl/time/time.h"
 #include "engine/derivation/derivation_limits.h"
 #include "service/adapters/limits.h"
+#include "service/clients/address_range.h"
 #include "service/config/mount_config.h"
 
 namespace restate {
 
 // How much is too much. Each has a clear error when it is passed.
 struct LimitsConfig {
+  // Whether there are bounds per client besides those in all.
+  bool per_client = true;
   // leaf_bytes, nodes, operations, patterns, paths and message_bytes of the
   // file; `max_read_bytes` follows from message_bytes (see Complete).
   RequestLimits request;
@@ -72,6 +75,8 @@ struct Config {
   std::vector<MountConfig> mounts;
   // What other servers may mount; clients of this one may only read there.
   std::vector<Path> exports;
+  // Whose connections carry many clients: bounds per client do not hold there.
+  std::vector<AddressRange> trusted_proxies;
   LimitsConfig limits;
 };
 

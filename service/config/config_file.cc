@@ -40,6 +40,8 @@ class Reader {
          {"log_level", Text(&config_->log_level, CheckLogLevel)},
          {"mounts", [this](auto& node) { return Mounts(node); }},
          {"exports", [this](auto& node) { return Exports(node); }},
+         {"trusted_proxies",
+          [this](auto& node) { return TrustedProxies(node); }},
          {"limits", [this](auto& node) { return Limits(node); }}});
   }
 
@@ -152,6 +154,18 @@ class Reader {
     };
   }
 
+  // Plain YAML 1.2 has no `on` and `off`, so they come as texts.
+  static ReadValue Switch(bool* to) {
+    return [to](const YAML::Node& node) -> absl::Status {
+      const std::string text = node.IsScalar() ? node.Scalar() : "";
+      if (text != "on" && text != "off") {
+        return absl::InvalidArgumentError("must be on or off");
+      }
+      *to = text == "on";
+      return absl::OkStatus();
+    };
+  }
+
   static ReadValue PathText(Path* to) {
     return [to](const YAML::Node& node) -> absl::Status {
       if (!node.IsScalar()) {
@@ -244,6 +258,21 @@ class Reader {
     return absl::OkStatus();
   }
 
+  absl::Status TrustedProxies(const YAML::Node& node) {
+    if (!node.IsSequence()) {
+      return absl::InvalidArgumentError(
+          "must be a list of addresses and networks, such as [10.0.0.0/8]");
+    }
+    config_->trusted_proxies.clear();
+    for (const YAML::Node& item : node) {
+      absl::StatusOr<AddressRange> range =
+          AddressRange::Parse(item.IsScalar() ? item.Scalar() : "");
+      if (!range.ok()) return Error(item, std::string(range.status().message()));
+      config_->trusted_proxies.push_back(*range);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status ReadMount(const YAML::Node& item, MountConfig* mount) {
     absl::Status status = ReadMap(
         item, "a mount",
@@ -292,7 +321,8 @@ class Reader {
     constexpr size_t kBillion = 1'000'000'000;
     return ReadMap(
         node, "limits",
-        {{"leaf_bytes", Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
+        {{"per_client", Switch(&limits.per_client)},
+         {"leaf_bytes", Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
          // At least an event with its paths; gRPC counts in int.
          {"message_bytes",
           Number(&request.max_message_bytes, 64 * kKilo, kGiga)},

@@ -140,7 +140,7 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("listen: localhost:0\nlimit: 1\n"),
             "restate.yaml:2: unknown key \"limit\" in the file; allowed: "
             "data_dir, exports, http_listen, limits, listen, log_level, "
-            "mounts");
+            "mounts, trusted_proxies");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
             "acknowledge_timeout, block_cache_bytes, commit_queue_bytes, "
@@ -149,7 +149,8 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "derivation_memory_bytes, derivation_nodes, derivation_runs, "
             "derivation_source_bytes, history_age, history_bytes, "
             "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
-            "paths, patterns, queue_bytes, request_ids_bytes, session_grace, "
+            "paths, patterns, per_client, queue_bytes, request_ids_bytes, "
+            "session_grace, "
             "session_subscriptions, sessions");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
@@ -162,7 +163,8 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
 TEST(ConfigFile, RefusesBadValues) {
   EXPECT_EQ(ErrorOf("- 1\n"),
             "restate.yaml:1: the file must be a map; its keys are data_dir, "
-            "exports, http_listen, limits, listen, log_level, mounts");
+            "exports, http_listen, limits, listen, log_level, mounts, "
+            "trusted_proxies");
   EXPECT_EQ(ErrorOf("listen: here\n"),
             "restate.yaml:1: listen: \"here\" is not HOST:PORT, such as "
             "127.0.0.1:7420 or [::1]:7420");
@@ -242,6 +244,28 @@ TEST(ConfigFile, ReadsExports) {
   ASSERT_EQ(complete->exports.size(), 2u);
   EXPECT_EQ(complete->exports[0].ToText(), "/a/x");
   EXPECT_EQ(complete->exports[1].ToText(), "/b");
+}
+
+TEST(ConfigFile, ReadsForWhomBoundsPerClientHold) {
+  Config config;
+  EXPECT_TRUE(config.limits.per_client);
+  ASSERT_TRUE(ReadConfigText("trusted_proxies: [10.0.0.0/8, '2001:db8::7']\n"
+                             "limits: {per_client: off}\n",
+                             "restate.yaml", &config)
+                  .ok());
+  EXPECT_FALSE(config.limits.per_client);
+  ASSERT_EQ(config.trusted_proxies.size(), 2u);
+  EXPECT_TRUE(config.trusted_proxies[0].Contains(*IpAddress::Parse("10.9.8.7")));
+  EXPECT_FALSE(config.trusted_proxies[1].Contains(*IpAddress::Parse("10.9.8.7")));
+
+  EXPECT_EQ(ErrorOf("trusted_proxies: [10.0.0.0/8,\n  proxy]\n"),
+            "restate.yaml:2: \"proxy\" must be an address such as 10.0.0.7 or "
+            "2001:db8::1, or a network such as 10.0.0.0/8");
+  EXPECT_EQ(ErrorOf("trusted_proxies: 10.0.0.0/8\n"),
+            "restate.yaml:1: trusted_proxies: must be a list of addresses and "
+            "networks, such as [10.0.0.0/8]");
+  EXPECT_EQ(ErrorOf("limits: {per_client: no}\n"),
+            "restate.yaml:1: per_client: must be on or off");
 }
 
 TEST(ConfigFile, RefusesBadExports) {

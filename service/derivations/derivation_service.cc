@@ -71,6 +71,7 @@ grpc::ServerUnaryReactor* DerivationService::Derive(
   CommitRequest commit;
   commit.derivation =
       DefineDerivation{*std::move(definition), request->overwrite()};
+  commit.client = clients_->Of(*context);
   commit.epoch = request->epoch();
   commit.wait_derived = *wait;
   commit.bytes = request->ByteSizeLong();
@@ -104,6 +105,7 @@ grpc::ServerUnaryReactor* DerivationService::RemoveDerivation(
   if (!dest.ok()) return call.Finished(dest.status());
   CommitRequest commit;
   commit.derivation = restate::RemoveDerivation{*std::move(dest)};
+  commit.client = clients_->Of(*context);
   commit.epoch = request->epoch();
   commit.bytes = request->ByteSizeLong();
   controller_->Commit(

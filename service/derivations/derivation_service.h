@@ -9,6 +9,7 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/derivation_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/clients/peer_clients.h"
 #include "service/metrics/call_counters.h"
 #include "service/metrics/unary_call.h"
 
@@ -18,10 +19,13 @@ namespace restate {
 class DerivationService final
     : public v1::DerivationService::CallbackService {
  public:
-  // The controller and the counters outlive the server's calls.
-  DerivationService(Controller* controller, RequestLimits limits,
-                    CallCounters* calls)
-      : controller_(controller), limits_(std::move(limits)), calls_(calls) {}
+  // What is pointed to outlives the server's calls.
+  DerivationService(Controller* controller, const PeerClients* clients,
+                    RequestLimits limits, CallCounters* calls)
+      : controller_(controller),
+        clients_(clients),
+        limits_(std::move(limits)),
+        calls_(calls) {}
 
   grpc::ServerUnaryReactor* Derive(grpc::CallbackServerContext* context,
                                    const v1::DeriveRequest* request,
@@ -54,6 +58,7 @@ class DerivationService final
                         v1::ListDerivationsResponse* response) const;
 
   Controller* const controller_;
+  const PeerClients* const clients_;
   const RequestLimits limits_;
   CallCounters* const calls_;
 };

@@ -11,6 +11,7 @@
 #include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
 #include "service/admin/admin_service.h"
+#include "service/clients/peer_clients.h"
 #include "service/config/config.h"
 #include "service/derivations/derivation_service.h"
 #include "service/events/event_service.h"
@@ -72,6 +73,7 @@ class Server {
   // In the order in which they need each other; destroyed the other way round.
   const std::unique_ptr<MountFactory> mount_factory_;
   const std::unique_ptr<Controller> controller_;
+  const PeerClients clients_;
   CallCounters calls_;
   OpenStreams open_streams_;
   WorkThread read_thread_;

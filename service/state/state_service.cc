@@ -103,14 +103,14 @@ void StateService::AtRevision(const std::string& epoch, Revision min_revision,
 }
 
 template <typename Request, typename Response, typename Encode>
-grpc::ServerUnaryReactor* StateService::RunCommit(const UnaryCall& call,
-                                                  const Request* request,
-                                                  Response* response,
-                                                  Encode encode) {
+grpc::ServerUnaryReactor* StateService::RunCommit(
+    const grpc::CallbackServerContext& context, const UnaryCall& call,
+    const Request* request, Response* response, Encode encode) {
   absl::StatusOr<CommitRequest> commit = DecodeCommit(*request, parts_.limits);
   if (!commit.ok()) return call.Finished(commit.status());
   // Calls that are under way at once have no order.
   commit->may_be_set_aside = true;
+  commit->client = parts_.clients->Of(context);
   // `request` and `response` live until the call is finished.
   parts_.controller->Commit(
       *std::move(commit), [call, response, encode = std::move(encode)](
@@ -255,7 +255,7 @@ grpc::ServerUnaryReactor* StateService::SetState(
     v1::SetStateResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kSetState, context);
   return RunCommit(
-      call, request, response,
+      *context, call, request, response,
       [this, encoding = request->encoding()](const CommitResult& result,
                                              v1::SetStateResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), encoding, response);
@@ -268,7 +268,7 @@ grpc::ServerUnaryReactor* StateService::DeleteState(
     v1::DeleteStateResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kDeleteState, context);
   return RunCommit(
-      call, request, response,
+      *context, call, request, response,
       [this](const CommitResult& result, v1::DeleteStateResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), response);
         return absl::OkStatus();
@@ -280,7 +280,7 @@ grpc::ServerUnaryReactor* StateService::Ping(
     v1::PingResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kPing, context);
   return RunCommit(
-      call, request, response,
+      *context, call, request, response,
       [this](const CommitResult& result, v1::PingResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), response);
         return absl::OkStatus();
@@ -292,7 +292,7 @@ grpc::ServerUnaryReactor* StateService::Commit(
     v1::CommitResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kCommit, context);
   return RunCommit(
-      call, request, response,
+      *context, call, request, response,
       [this, request](const CommitResult& result,
                       v1::CommitResponse* response) {
         EncodeResult(result, KindsOf(*request), parts_.controller->epoch(),
@@ -303,7 +303,7 @@ grpc::ServerUnaryReactor* StateService::Commit(
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 StateService::Write(grpc::CallbackServerContext* context) {
-  return WriteStream::Open(&write_parts_);
+  return WriteStream::Open(&write_parts_, parts_.clients->Of(*context));
 }
 
 grpc::ServerUnaryReactor* StateService::ListChildren(

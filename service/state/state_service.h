@@ -9,6 +9,7 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/state_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/clients/peer_clients.h"
 #include "service/metrics/call_counters.h"
 #include "service/metrics/unary_call.h"
 #include "service/state/pinned_states.h"
@@ -23,6 +24,7 @@ namespace restate {
 struct StateServiceParts {
   Controller* controller = nullptr;
   const Clock* clock = nullptr;
+  const PeerClients* clients = nullptr;
   RequestLimits limits;
   OpenStreams* open_streams = nullptr;
   CallCounters* calls = nullptr;
@@ -102,7 +104,8 @@ class StateService final : public StateServiceBase {
   // Decodes a write, queues it, and finishes the call with what `encode` makes
   // of the result.
   template <typename Request, typename Response, typename Encode>
-  grpc::ServerUnaryReactor* RunCommit(const UnaryCall& call,
+  grpc::ServerUnaryReactor* RunCommit(const grpc::CallbackServerContext& context,
+                                      const UnaryCall& call,
                                       const Request* request,
                                       Response* response, Encode encode);
 

@@ -26,8 +26,10 @@ absl::Status Malformed() {
 
 }  // namespace
 
-WriteStream* WriteStream::Open(const WriteStreamParts* parts) {
-  std::shared_ptr<WriteStream> stream(new WriteStream(parts));
+WriteStream* WriteStream::Open(const WriteStreamParts* parts,
+                               ClientId client) {
+  std::shared_ptr<WriteStream> stream(
+      new WriteStream(parts, std::move(client)));
   WriteStream* const raw = stream.get();
   parts->open_streams->Add(std::move(stream));
   raw->Advance();
@@ -81,6 +83,7 @@ bool WriteStream::TakeRequest() {
   }
   commit->may_be_set_aside = true;
   commit->order = order_;
+  commit->client = client_;
   parts_.commit(
       *std::move(commit),
       [self = shared_from_this(), asked = std::move(asked)](

@@ -10,9 +10,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "engine/client/client_id.h"
 #include "engine/commit/commit_request.h"
 #include "engine/sync/mutex.h"
 #include "restate/v1/state_service.pb.h"
@@ -67,7 +69,7 @@ class WriteStream final
       public std::enable_shared_from_this<WriteStream> {
  public:
   // Starts reading. Owned by `parts->open_streams` until the call is done.
-  static WriteStream* Open(const WriteStreamParts* parts);
+  static WriteStream* Open(const WriteStreamParts* parts, ClientId client);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -88,8 +90,10 @@ class WriteStream final
     absl::StatusOr<CommitResult> result;
   };
 
-  explicit WriteStream(const WriteStreamParts* parts)
-      : parts_(*parts), counted_(parts->calls, Rpc::kWrite) {}
+  WriteStream(const WriteStreamParts* parts, ClientId client)
+      : parts_(*parts),
+        client_(std::move(client)),
+        counted_(parts->calls, Rpc::kWrite) {}
 
   // Takes what was read. The answer may come before this returns. False if it
   // is no WriteRequest: nothing behind it can be trusted.
@@ -104,6 +108,7 @@ class WriteStream final
   }
 
   const WriteStreamParts& parts_;
+  const ClientId client_;
   const CountedCall counted_;
   // That of its commits.
   const std::shared_ptr<CommitOrder> order_ = std::make_shared<CommitOrder>();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/client/client_id.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
 #include "restate/v1/state_service.grpc.pb.h"
@@ -30,7 +31,7 @@ class WriteStreamTest : public testing::Test {
     explicit Service(WriteStreamTest* test) : test_(test) {}
     grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Write(
         grpc::CallbackServerContext* context) override {
-      return WriteStream::Open(&test_->parts_);
+      return WriteStream::Open(&test_->parts_, ClientId());
     }
 
    private:
