@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
@@ -18,7 +19,27 @@ namespace {
 constexpr std::array<const char*, 6> kLogLevels = {"trace", "debug", "info",
                                                    "warn",  "error", "off"};
 
+// The error, with the first place of these keys that the file has one for.
+absl::Status ErrorAt(const Config& config,
+                     std::initializer_list<std::string> keys,
+                     const std::string& what) {
+  for (const std::string& key : keys) {
+    const auto place = config.places.find(key);
+    if (place == config.places.end()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(place->second, ": ", what));
+  }
+  return absl::InvalidArgumentError(what);
+}
+
 }  // namespace
+
+std::string MountKey(const Path& at) {
+  return absl::StrCat("mounts ", at.ToText());
+}
+
+std::string ExportKey(const Path& path) {
+  return absl::StrCat("exports ", path.ToText());
+}
 
 absl::Status CheckListenAddress(std::string_view listen) {
   const size_t colon = listen.rfind(':');
@@ -77,50 +98,59 @@ absl::StatusOr<Config> Complete(Config config) {
   std::set<Path> places;
   std::map<std::string, Path> directories;
   for (MountConfig& mount : config.mounts) {
-    if (absl::Status status = CheckMount(mount); !status.ok()) return status;
+    if (absl::Status status = CheckMount(mount); !status.ok()) {
+      return ErrorAt(config, {MountKey(mount.at)},
+                     std::string(status.message()));
+    }
     mount = Normalized(std::move(mount));
     if (!places.insert(mount.at).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("two mounts are at ", mount.at.ToText()));
+      return ErrorAt(config, {MountKey(mount.at)},
+                     absl::StrCat("two mounts are at ", mount.at.ToText()));
     }
     if (mount.backend == BackendKind::kRocksDb && config.data_dir.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the rocksdb mount at ", mount.at.ToText(),
-          " needs a data directory: give --data-dir DIR, or data_dir in the "
-          "configuration file"));
+      return ErrorAt(
+          config, {MountKey(mount.at)},
+          absl::StrCat("the rocksdb mount at ", mount.at.ToText(),
+                       " needs a data directory: give --data-dir DIR, or "
+                       "data_dir in the configuration file"));
     }
     if (mount.backend != BackendKind::kFilesystem) continue;
     const auto [other, fresh] =
         directories.emplace(mount.directory, mount.at);
     if (!fresh) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the filesystem mounts at ", other->second.ToText(), " and ",
-          mount.at.ToText(), " are in one directory, ", mount.directory));
+      return ErrorAt(
+          config, {MountKey(mount.at)},
+          absl::StrCat("the filesystem mounts at ", other->second.ToText(),
+                       " and ", mount.at.ToText(), " are in one directory, ",
+                       mount.directory));
     }
   }
   if (!places.contains(Path())) {
-    return absl::InvalidArgumentError(
-        "nothing is mounted at /: add a mount with path: /");
+    return ErrorAt(config, {"mounts"},
+                   "nothing is mounted at /: add a mount with path: /");
   }
   std::sort(config.exports.begin(), config.exports.end());
   for (size_t i = 0; i < config.exports.size(); ++i) {
     if (config.exports[i].is_root()) {
-      return absl::InvalidArgumentError(
-          "exports: / cannot be exported, for nobody here could write any "
-          "more; export a path below it");
+      return ErrorAt(config, {ExportKey(config.exports[i])},
+                     "exports: / cannot be exported, for nobody here could "
+                     "write any more; export a path below it");
     }
     if (i > 0 && config.exports[i - 1].Contains(config.exports[i])) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "exports: ", config.exports[i].ToText(), " is at or below ",
-          config.exports[i - 1].ToText(), ", which is exported"));
+      return ErrorAt(
+          config, {ExportKey(config.exports[i])},
+          absl::StrCat("exports: ", config.exports[i].ToText(),
+                       " is at or below ", config.exports[i - 1].ToText(),
+                       ", which is exported"));
     }
   }
   RequestLimits& limits = config.limits.request;
   if (limits.write.max_leaf_bytes > limits.max_message_bytes / 4) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "limits: leaf_bytes, ", limits.write.max_leaf_bytes,
-        ", may be at most a quarter of message_bytes, ",
-        limits.max_message_bytes));
+    return ErrorAt(
+        config, {"limits.leaf_bytes", "limits.message_bytes"},
+        absl::StrCat("limits: leaf_bytes, ", limits.write.max_leaf_bytes,
+                     ", may be at most a quarter of message_bytes, ",
+                     limits.max_message_bytes));
   }
   if (config.limits.history_bytes == 0) {
     config.limits.history_bytes =
@@ -129,7 +159,10 @@ absl::StatusOr<Config> Complete(Config config) {
   config.limits.derivations.result = limits.write;
   if (config.limits.derivations.commit_instructions <
       config.limits.derivations.call.instructions) {
-    return absl::InvalidArgumentError(
+    return ErrorAt(
+        config,
+        {"limits.derivation_instructions",
+         "limits.derivation_commit_instructions"},
         absl::StrCat("limits: derivation_instructions, ",
                      config.limits.derivations.call.instructions,
                      ", may be at most derivation_commit_instructions, ",

@@ -2,6 +2,7 @@
 #define RESTATE_SERVICE_CONFIG_CONFIG_H_
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,7 +79,15 @@ struct Config {
   // Whose connections carry many clients: bounds per client do not hold there.
   std::vector<AddressRange> trusted_proxies;
   LimitsConfig limits;
+  // Where the configuration file says what it says, "FILE:LINE", for errors that
+  // only show when everything is known: by key ("data_dir",
+  // "limits.leaf_bytes"), and by MountKey and ExportKey.
+  std::map<std::string, std::string> places;
 };
+
+// The keys of Config::places for a mount and for an export.
+std::string MountKey(const Path& at);
+std::string ExportKey(const Path& path);
 
 // OK if `listen` is HOST:PORT with a port from 0 to 65535: "127.0.0.1:7420",
 // "localhost:0", "[::1]:7420". INVALID_ARGUMENT telling what is wrong.
@@ -96,7 +105,8 @@ absl::Status CheckLogLevel(std::string_view level);
 // directory, nothing is mounted at /, two mounts are at one path or in one
 // directory, / or a path below another export is exported, or a leaf may be more
 // than a quarter of a message: it must fit with its frame, as base64, into every
-// answer and event. Errors of CheckMount.
+// answer and event. Errors of CheckMount. An error about what the configuration
+// file says begins with the place, "FILE:LINE: ".
 absl::StatusOr<Config> Complete(Config config);
 
 }  // namespace restate

@@ -1,14 +1,14 @@
 #include "service/config/config_file.h"
 
-#include <yaml-cpp/yaml.h>
-
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
-#include <sstream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,22 +18,28 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "engine/error/absl_view.h"
+#include "engine/yaml/yaml_reader.h"
 
 namespace restate {
 namespace {
 
-// yaml-cpp throws. The exceptions end in ReadConfigText and ReadConfigFile:
-// nothing here lets one out, and everything in between returns a Status.
+// A configuration file is small.
+constexpr std::streamsize kMostFileBytes = 16 << 20;
+
+// Whether there is something to read as text: `key:` alone says nothing.
+bool IsText(const YamlNode& node) { return node.is_scalar() && !node.is_null(); }
+
 class Reader {
  public:
   Reader(std::string name, Config* config)
       : name_(std::move(name)), config_(config) {}
 
-  absl::Status Read(const YAML::Node& root) {
-    // An empty file, or one of comments.
-    if (root.IsNull()) return absl::OkStatus();
+  absl::Status Read(const YamlNode& root) {
+    // A file that says only ~.
+    if (root.is_null()) return absl::OkStatus();
+    if (absl::Status tags = CheckTags(root); !tags.ok()) return tags;
     return ReadMap(
-        root, "the file",
+        root, kFile,
         {{"listen", Text(&config_->listen, CheckListenAddress)},
          {"http_listen", Text(&config_->http_listen, CheckHttpListenAddress)},
          {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
@@ -46,41 +52,75 @@ class Reader {
   }
 
  private:
-  using ReadValue = std::function<absl::Status(const YAML::Node& node)>;
+  static constexpr char kFile[] = "the file";
+
+  using ReadValue = std::function<absl::Status(const YamlNode& node)>;
   using Keys = std::map<std::string, ReadValue>;
 
-  absl::Status Error(const YAML::Node& node, const std::string& what) const {
+  absl::Status Error(const YamlNode& node, const std::string& what) const {
     return absl::InvalidArgumentError(
-        absl::StrCat(name_, ":", node.Mark().line + 1, ": ", what));
+        absl::StrCat(PlaceOf(node), ": ", what));
+  }
+
+  // "restate.yaml:3".
+  std::string PlaceOf(const YamlNode& node) const {
+    return absl::StrCat(name_, ":", node.line);
+  }
+
+  // A tag that changes nothing here would be left out silently.
+  absl::Status CheckTags(const YamlNode& node) const {
+    constexpr std::array<std::string_view, 6> kKnown = {
+        "",
+        "!",
+        "tag:yaml.org,2002:str",
+        "tag:yaml.org,2002:int",
+        "tag:yaml.org,2002:float",
+        "tag:yaml.org,2002:bool"};
+    if (std::find(kKnown.begin(), kKnown.end(), node.tag) == kKnown.end()) {
+      return Error(node, absl::StrCat("the tag \"", node.tag,
+                                      "\" is not known: leave it out"));
+    }
+    for (const YamlNodePtr& item : node.items) {
+      if (absl::Status tags = CheckTags(*item); !tags.ok()) return tags;
+    }
+    for (const YamlNode::Entry& entry : node.entries) {
+      for (const YamlNodePtr& part : {entry.key, entry.value}) {
+        if (absl::Status tags = CheckTags(*part); !tags.ok()) return tags;
+      }
+    }
+    return absl::OkStatus();
   }
 
   // Gives each value of a map to the reader of its key.
-  absl::Status ReadMap(const YAML::Node& node, const std::string& where,
+  absl::Status ReadMap(const YamlNode& node, const std::string& where,
                        const Keys& keys) const {
     const std::string allowed = absl::StrJoin(
         keys, ", ", [](std::string* out, const auto& key_and_reader) {
           out->append(key_and_reader.first);
         });
-    if (!node.IsMap()) {
+    if (!node.is_map()) {
       return Error(node, absl::StrCat(where, " must be a map; its keys are ",
                                       allowed));
     }
-    std::map<std::string, int> lines;
-    for (const auto& entry : node) {
-      const YAML::Node& key_node = entry.first;
-      const std::string key = key_node.IsScalar() ? key_node.Scalar() : "?";
+    const bool keys_of_file = where == kFile;
+    std::map<std::string, size_t> lines;
+    for (const YamlNode::Entry& entry : node.entries) {
+      const YamlNode& key_node = *entry.key;
+      const std::string key = IsText(key_node) ? key_node.text : "?";
       const auto reader = keys.find(key);
       if (reader == keys.end()) {
         return Error(key_node, absl::StrCat("unknown key \"", key, "\" in ",
                                             where, "; allowed: ", allowed));
       }
-      const auto [first, fresh] = lines.emplace(key, key_node.Mark().line + 1);
+      const auto [first, fresh] = lines.emplace(key, key_node.line);
       if (!fresh) {
         return Error(key_node,
                      absl::StrCat("key \"", key, "\" was already given on line ",
                                   first->second));
       }
-      absl::Status status = reader->second(entry.second);
+      config_->places[keys_of_file ? key : absl::StrCat(where, ".", key)] =
+          PlaceOf(key_node);
+      absl::Status status = reader->second(*entry.value);
       if (!status.ok()) {
         // A nested reader has said where.
         if (absl::StartsWith(status.message(), name_ + ":")) return status;
@@ -97,10 +137,10 @@ class Reader {
 
   static ReadValue Text(std::string* to,
                         absl::Status (*check)(std::string_view)) {
-    return [to, check](const YAML::Node& node) -> absl::Status {
-      if (!node.IsScalar()) return absl::InvalidArgumentError("must be a text");
-      absl::Status status = check(node.Scalar());
-      if (status.ok()) *to = node.Scalar();
+    return [to, check](const YamlNode& node) -> absl::Status {
+      if (!IsText(node)) return absl::InvalidArgumentError("must be a text");
+      absl::Status status = check(node.text);
+      if (status.ok()) *to = node.text;
       return status;
     };
   }
@@ -108,12 +148,12 @@ class Reader {
   // REQUIRES: `most` fits into what `to` points to.
   template <typename Integer>
   static ReadValue Number(Integer* to, size_t least, size_t most) {
-    return [to, least, most](const YAML::Node& node) -> absl::Status {
+    return [to, least, most](const YamlNode& node) -> absl::Status {
       size_t number = 0;
-      if (!node.IsScalar() || !absl::SimpleAtoi(node.Scalar(), &number) ||
+      if (!IsText(node) || !absl::SimpleAtoi(node.text, &number) ||
           number < least || number > most) {
         return absl::InvalidArgumentError(absl::StrCat(
-            node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
+            IsText(node) ? absl::StrCat("\"", node.text, "\" ") : "",
             "must be a whole number from ", least, " to ", most));
       }
       *to = static_cast<Integer>(number);
@@ -124,12 +164,12 @@ class Reader {
   static ReadValue Time(absl::Duration* to,
                         absl::Duration least = absl::Seconds(1),
                         absl::Duration most = absl::Hours(24 * 3650)) {
-    return [=](const YAML::Node& node) -> absl::Status {
+    return [=](const YamlNode& node) -> absl::Status {
       absl::Duration time;
-      if (!node.IsScalar() || !absl::ParseDuration(node.Scalar(), &time) ||
+      if (!IsText(node) || !absl::ParseDuration(node.text, &time) ||
           time < least || time > most) {
         return absl::InvalidArgumentError(absl::StrCat(
-            node.IsScalar() ? absl::StrCat("\"", node.Scalar(), "\" ") : "",
+            IsText(node) ? absl::StrCat("\"", node.text, "\" ") : "",
             "must be a time such as 90s, 30m or 24h, from ",
             absl::FormatDuration(least), " to ", Hours(most)));
       }
@@ -144,8 +184,8 @@ class Reader {
   }
 
   static ReadValue Flag(bool* to) {
-    return [to](const YAML::Node& node) -> absl::Status {
-      const std::string text = node.IsScalar() ? node.Scalar() : "";
+    return [to](const YamlNode& node) -> absl::Status {
+      const std::string text = IsText(node) ? node.text : "";
       if (text != "true" && text != "false") {
         return absl::InvalidArgumentError("must be true or false");
       }
@@ -156,8 +196,8 @@ class Reader {
 
   // Plain YAML 1.2 has no `on` and `off`, so they come as texts.
   static ReadValue Switch(bool* to) {
-    return [to](const YAML::Node& node) -> absl::Status {
-      const std::string text = node.IsScalar() ? node.Scalar() : "";
+    return [to](const YamlNode& node) -> absl::Status {
+      const std::string text = IsText(node) ? node.text : "";
       if (text != "on" && text != "off") {
         return absl::InvalidArgumentError("must be on or off");
       }
@@ -167,11 +207,11 @@ class Reader {
   }
 
   static ReadValue PathText(Path* to) {
-    return [to](const YAML::Node& node) -> absl::Status {
-      if (!node.IsScalar()) {
+    return [to](const YamlNode& node) -> absl::Status {
+      if (!IsText(node)) {
         return absl::InvalidArgumentError("must be a path such as /tmp");
       }
-      absl::StatusOr<Path> path = Path::Parse(node.Scalar());
+      absl::StatusOr<Path> path = Path::Parse(node.text);
       if (!path.ok()) return path.status();
       *to = *std::move(path);
       return absl::OkStatus();
@@ -179,8 +219,8 @@ class Reader {
   }
 
   static ReadValue Backend(BackendKind* to) {
-    return [to](const YAML::Node& node) -> absl::Status {
-      const std::string name = node.IsScalar() ? node.Scalar() : "";
+    return [to](const YamlNode& node) -> absl::Status {
+      const std::string name = IsText(node) ? node.text : "";
       const std::optional<BackendKind> kind = BackendKindNamed(name);
       if (!kind.has_value()) {
         return absl::InvalidArgumentError(
@@ -194,7 +234,7 @@ class Reader {
   }
 
   ReadValue Cache(std::optional<CachePolicy>* to) {
-    return [this, to](const YAML::Node& node) -> absl::Status {
+    return [this, to](const YamlNode& node) -> absl::Status {
       CachePolicy& cache = to->emplace();
       return ReadMap(
           node, "cache",
@@ -207,73 +247,79 @@ class Reader {
     };
   }
 
-  absl::Status Mounts(const YAML::Node& node) {
-    if (!node.IsSequence()) {
+  absl::Status Mounts(const YamlNode& node) {
+    if (!node.is_list()) {
       return absl::InvalidArgumentError(
           "must be a list of {path: PATH, backend: rocksdb, memory, "
           "filesystem or remote}");
     }
     config_->mounts.clear();
-    std::map<Path, int> lines;
-    for (const YAML::Node& item : node) {
+    std::map<Path, size_t> lines;
+    for (const YamlNodePtr& pointer : node.items) {
+      const YamlNode& item = *pointer;
       MountConfig mount;
       if (absl::Status status = ReadMount(item, &mount); !status.ok()) {
         return status;
       }
       const auto [first, fresh] =
-          lines.emplace(mount.at, item.Mark().line + 1);
+          lines.emplace(mount.at, item.line);
       if (!fresh) {
         return Error(item, absl::StrCat("a mount at ", mount.at.ToText(),
                                         " was already given on line ",
                                         first->second));
       }
+      config_->places[MountKey(mount.at)] = PlaceOf(item);
       config_->mounts.push_back(std::move(mount));
     }
     return absl::OkStatus();
   }
 
-  absl::Status Exports(const YAML::Node& node) {
-    if (!node.IsSequence()) {
+  absl::Status Exports(const YamlNode& node) {
+    if (!node.is_list()) {
       return absl::InvalidArgumentError("must be a list of {path: PATH}");
     }
     config_->exports.clear();
-    for (const YAML::Node& item : node) {
+    for (const YamlNodePtr& pointer : node.items) {
+      const YamlNode& item = *pointer;
       std::optional<Path> path;
       absl::Status status = ReadMap(
           item, "an export",
-          {{"path", [&](const YAML::Node& value) -> absl::Status {
-              if (!value.IsScalar()) {
+          {{"path", [&](const YamlNode& value) -> absl::Status {
+              if (!IsText(value)) {
                 return absl::InvalidArgumentError(
                     "must be a path such as /shared");
               }
-              absl::StatusOr<Path> parsed = Path::Parse(value.Scalar());
+              absl::StatusOr<Path> parsed = Path::Parse(value.text);
               if (!parsed.ok()) return parsed.status();
               path = *std::move(parsed);
               return absl::OkStatus();
             }}});
       if (!status.ok()) return status;
       if (!path.has_value()) return Error(item, "an export needs a path");
+      // Of one that is there twice, the second is wrong.
+      config_->places[ExportKey(*path)] = PlaceOf(item);
       config_->exports.push_back(*std::move(path));
     }
     return absl::OkStatus();
   }
 
-  absl::Status TrustedProxies(const YAML::Node& node) {
-    if (!node.IsSequence()) {
+  absl::Status TrustedProxies(const YamlNode& node) {
+    if (!node.is_list()) {
       return absl::InvalidArgumentError(
           "must be a list of addresses and networks, such as [10.0.0.0/8]");
     }
     config_->trusted_proxies.clear();
-    for (const YAML::Node& item : node) {
+    for (const YamlNodePtr& pointer : node.items) {
+      const YamlNode& item = *pointer;
       absl::StatusOr<AddressRange> range =
-          AddressRange::Parse(item.IsScalar() ? item.Scalar() : "");
+          AddressRange::Parse(IsText(item) ? item.text : "");
       if (!range.ok()) return Error(item, std::string(range.status().message()));
       config_->trusted_proxies.push_back(*range);
     }
     return absl::OkStatus();
   }
 
-  absl::Status ReadMount(const YAML::Node& item, MountConfig* mount) {
+  absl::Status ReadMount(const YamlNode& item, MountConfig* mount) {
     absl::Status status = ReadMap(
         item, "a mount",
         {{"path", PathText(&mount->at)},
@@ -288,7 +334,7 @@ class Reader {
          {"cache", Cache(&mount->cache)}});
     if (!status.ok()) return status;
     for (const char* needed : {"path", "backend"}) {
-      if (!item[needed].IsDefined()) {
+      if (item.Find(needed) == nullptr) {
         return Error(item, absl::StrCat("a mount needs a ", needed));
       }
     }
@@ -300,7 +346,7 @@ class Reader {
         {"export", BackendKind::kRemote},
         {"deadline", BackendKind::kRemote}};
     for (const auto& [key, backend] : only_of) {
-      if (backend != mount->backend && item[key].IsDefined()) {
+      if (backend != mount->backend && item.Find(key) != nullptr) {
         return Error(
             item, absl::StrCat(key, " is only for ",
                                AbslView(BackendKindName(backend)), " mounts"));
@@ -310,7 +356,7 @@ class Reader {
     return status.ok() ? status : Error(item, std::string(status.message()));
   }
 
-  absl::Status Limits(const YAML::Node& node) {
+  absl::Status Limits(const YamlNode& node) {
     LimitsConfig& limits = config_->limits;
     RequestLimits& request = limits.request;
     DerivationLimits& derivations = limits.derivations;
@@ -370,23 +416,32 @@ class Reader {
 
 absl::Status ReadConfigText(const std::string& text, const std::string& name,
                             Config* config) {
-  try {
-    return Reader(name, config).Read(YAML::Load(text));
-  } catch (const YAML::Exception& e) {
+  const auto mistake = [&name](size_t line, std::string_view what) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name, ":", e.mark.line + 1, ": ", e.msg));
-  }
+        absl::StrCat(name, ":", line, ": ", AbslView(what)));
+  };
+  absl::StatusOr<YamlNodePtr> root = ReadYaml(text, YamlLimits(), mistake);
+  if (!root.ok()) return root.status();
+  // An empty file, or one of comments.
+  if (*root == nullptr) return absl::OkStatus();
+  return Reader(name, config).Read(**root);
 }
 
 absl::Status ReadConfigFile(const std::string& file, Config* config) {
   std::ifstream in(file);
-  std::stringstream text;
-  if (!in || !(text << in.rdbuf())) {
+  std::string text(kMostFileBytes + 1, '\0');
+  if (!in || (!in.read(text.data(), kMostFileBytes + 1) && in.gcount() == 0)) {
     return absl::NotFoundError(
         absl::StrCat("cannot read the configuration file ", file, ": ",
                      errno == 0 ? "it is empty or no file" : strerror(errno)));
   }
-  return ReadConfigText(text.str(), file, config);
+  if (in.gcount() > kMostFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the configuration file ", file, " is larger than ",
+                     kMostFileBytes, " bytes: name another one"));
+  }
+  text.resize(in.gcount());
+  return ReadConfigText(text, file, config);
 }
 
 }  // namespace restate

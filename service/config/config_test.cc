@@ -284,6 +284,68 @@ TEST(ConfigFile, RefusesBadExports) {
             absl::StatusCode::kInvalidArgument);
 }
 
+// What Complete finds, of a file.
+std::string LateErrorOf(const std::string& text) {
+  Config config;
+  const absl::Status read = ReadConfigText(text, "restate.yaml", &config);
+  EXPECT_TRUE(read.ok()) << read;
+  return std::string(Complete(config).status().message());
+}
+
+// What was seen: exports that lie in one another, a directory of two mounts, and
+// limits that contradict each other were refused without a word of where.
+TEST(ConfigFile, NamesTheLineOfWhatShowsLate) {
+  EXPECT_EQ(LateErrorOf("exports:\n- {path: /a/b}\n- {path: /a}\n"),
+            "restate.yaml:2: exports: /a/b is at or below /a, which is "
+            "exported");
+  EXPECT_EQ(LateErrorOf("exports:\n- {path: /a}\n- {path: a}\n"),
+            "restate.yaml:3: exports: /a is at or below /a, which is exported");
+  EXPECT_EQ(LateErrorOf("listen: a:1\nexports: [{path: /}]\n"),
+            "restate.yaml:2: exports: / cannot be exported, for nobody here "
+            "could write any more; export a path below it");
+  EXPECT_EQ(LateErrorOf("mounts:\n- {path: /, backend: memory}\n"
+                        "- {path: /a, backend: filesystem, directory: /d}\n"
+                        "- {path: /b, backend: filesystem, directory: /d/}\n"),
+            "restate.yaml:4: the filesystem mounts at /a and /b are in one "
+            "directory, /d");
+  EXPECT_EQ(LateErrorOf("\nmounts: [{path: /a, backend: memory}]\n"),
+            "restate.yaml:2: nothing is mounted at /: add a mount with path: "
+            "/");
+  EXPECT_EQ(LateErrorOf("mounts:\n\n- {path: /, backend: rocksdb}\n"),
+            "restate.yaml:3: the rocksdb mount at / needs a data directory: "
+            "give --data-dir DIR, or data_dir in the configuration file");
+  EXPECT_EQ(LateErrorOf("limits:\n  nodes: 3\n  message_bytes: 65536\n"),
+            "restate.yaml:3: limits: leaf_bytes, 1048576, may be at most a "
+            "quarter of message_bytes, 65536");
+  EXPECT_EQ(LateErrorOf("limits: {derivation_commit_instructions: 1000}\n"),
+            "restate.yaml:1: limits: derivation_instructions, 1000000, may be "
+            "at most derivation_commit_instructions, 1000");
+}
+
+TEST(ConfigFile, LeavesNothingOutSilently) {
+  EXPECT_EQ(ErrorOf("listen: a:1\n---\nlisten: b:1\n"),
+            "restate.yaml:2: there are several documents: leave one, without a "
+            "line ---");
+  EXPECT_EQ(ErrorOf("listen: a:1\ndata_dir: !secret x\n"),
+            "restate.yaml:2: the tag \"!secret\" is not known: leave it out");
+  EXPECT_EQ(ErrorOf(std::string("listen: a:1\n\0limits: x\n", 23)),
+            "restate.yaml:2: there is a NUL byte: remove it, or save the file "
+            "as UTF-8");
+  EXPECT_TRUE(ErrorOf("\"dark\",\n").starts_with(
+      "restate.yaml:1: this is not YAML: "));
+  EXPECT_TRUE(ErrorOf(std::string(1'000'000, '[')).starts_with(
+      "restate.yaml:1: lists and maps nest too deep"));
+  EXPECT_EQ(ErrorOf("data_dir:\n"), "restate.yaml:1: data_dir: must be a text");
+  EXPECT_EQ(ErrorOf("# only comments\n"), "");
+}
+
+// A device, or a file that somebody has named by mistake.
+TEST(ConfigFile, RefusesAFileWithoutEnd) {
+  Config config;
+  const absl::Status status = ReadConfigFile("/dev/zero", &config);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+}
+
 TEST(ConfigFile, ReadsEverySettingOfMounts) {
   Config config;
   ASSERT_TRUE(ReadConfigText(R"(

@@ -46,6 +46,8 @@ struct FilesystemOptions {
   tree::WriteLimits limits;
   // Larger files are left out.
   size_t max_file_bytes = size_t{64} << 20;
+  // Values and items of lists in a file that a person has written.
+  size_t max_file_values = 500'000;
 };
 
 // A directory that mirrors the tree, one file a leaf, which people may edit

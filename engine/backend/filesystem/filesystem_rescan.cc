@@ -190,18 +190,16 @@ std::optional<FileEntry> FilesystemBackend::ReadEntry(const Path& path) {
 absl::StatusOr<Tree> FilesystemBackend::ParseText(
     const Path& path, const std::string& text,
     const std::string& digest) const {
-  if (!IsValidUtf8(text)) {
-    return MakeError(Reason::kInvalidValue,
-                     "it is not valid UTF-8: save it as UTF-8");
-  }
-  absl::StatusOr<Value> value = serializer_->Parse(text);
-  if (!value.ok()) return value.status();
   // What the server wrote was within its limits in other parts.
   tree::WriteLimits limits = options_.limits;
+  size_t max_values = options_.max_file_values;
   auto noted = record_.files().find(names_.FileOf(path));
   if (noted != record_.files().end() && noted->second == digest) {
     limits = {SIZE_MAX, SIZE_MAX};
+    max_values = SIZE_MAX;
   }
+  absl::StatusOr<Value> value = serializer_->Parse(text, max_values);
+  if (!value.ok()) return value.status();
   absl::StatusOr<Value> canonical = tree::Canonicalize(*value, path, limits);
   if (!canonical.ok()) return canonical.status();
   return Tree(*std::move(canonical));

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_FILE_SERIALIZER_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_FILE_SERIALIZER_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,9 +31,18 @@ class FileSerializer {
   }
   // The whole text of a file. REQUIRES: CheckStorable.
   virtual std::string Serialize(const Value& value) const = 0;
-  // The value of a file, not canonical yet. INVALID_ARGUMENT / INVALID_VALUE
-  // with a message that names the line, where one is known, and what is wrong.
-  virtual absl::StatusOr<Value> Parse(std::string_view text) const = 0;
+  // The value of a file that may come from anybody, not canonical yet. Memory and
+  // steps are bounded by a multiple of the text's size; `max_values` bounds them
+  // further: values and items of lists, about. Nothing of the text is left out
+  // silently. INVALID_ARGUMENT / INVALID_VALUE with a message that names the line,
+  // where one is known, and what is wrong.
+  absl::StatusOr<Value> Parse(std::string_view text,
+                              size_t max_values = SIZE_MAX) const;
+
+ private:
+  // REQUIRES: `text` is valid UTF-8 without NUL.
+  virtual absl::StatusOr<Value> ParseText(std::string_view text,
+                                          size_t max_values) const = 0;
 };
 
 std::unique_ptr<const FileSerializer> MakeFileSerializer(FileFormat format);

@@ -166,6 +166,75 @@ TEST_P(FileSerializerTest, RefusesNestingWithoutEndAndEmptyFiles) {
             "INVALID_VALUE");
 }
 
+// What was seen: behind a NUL a JSON file could say anything.
+TEST_P(FileSerializerTest, LeavesNothingOutBehindANul) {
+  std::string text = serializer_->Serialize(Value::Int(1));
+  EXPECT_TRUE(serializer_->Parse(text).ok());
+  for (const char* rest : {"", " ", "2", "garbage"}) {
+    const absl::Status status =
+        serializer_->Parse(text + std::string(1, '\0') + rest).status();
+    EXPECT_EQ(ErrorReason(status), "INVALID_VALUE");
+    EXPECT_THAT(std::string(status.message()), HasSubstr("a NUL byte"));
+  }
+  for (const char* other : {"\xff\xfe" "1", "\xfe\xff" "1", "\xff"}) {
+    EXPECT_EQ(ErrorReason(serializer_->Parse(other).status()), "INVALID_VALUE");
+  }
+}
+
+TEST_P(FileSerializerTest, CountsValuesWhileItReads) {
+  const Value value = MapOf({{"a", Value::MakeList(Value::List(
+                                       1000, Value::String("x")))}});
+  const std::string text = serializer_->Serialize(value);
+  EXPECT_TRUE(serializer_->Parse(text, 1002).ok());
+  const absl::Status status = serializer_->Parse(text, 300).status();
+  EXPECT_EQ(ErrorReason(status), "INVALID_VALUE");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("there are more than 300 values"));
+}
+
+// What was seen: a YAML file with one line copied from JSON, "dark", took all
+// the memory there was (yaml-cpp's bugs 1318 and 1319). Here that, and thousands
+// of mutations of what people write: each is read or refused, and what is read
+// is written and read again the same.
+TEST_P(FileSerializerTest, EndsWithAnyMutation) {
+  const std::vector<std::string> seeds = {
+      "\"dark\",\n",
+      "- macro: m\n  condition:\n    (a in (\n\"/usr\",\n    \"-c\"\n    )  )\n",
+      "a: &x {k: [1, 2.5], \"q\": 'p'}\nb: *x\n? c\n: - d\n",
+      "{\"a\": [1, -2.5e3, true, null, {\"$bytes\": \"AP8=\"}], \"b\": {}}",
+      "{\"$map\": {\"$double\": \"NaN\"}}",
+      serializer_->Serialize(MapOf(
+          {{"a", Value::MakeList({Value::Int(1), Value::Double(2.5),
+                                  Value::Bytes("\x01\xff")})},
+           {"b", MapOf({{"c", Value::String("text\n")}})}})),
+  };
+  std::minstd_rand random(42);
+  const std::string alphabet = "\"',:[]{}<>&*!|%#?- \t\n\\a1.e$";
+  for (const std::string& seed : seeds) {
+    for (int round = 0; round < 1000; ++round) {
+      std::string text = seed;
+      for (int i = static_cast<int>(random() % 3); i >= 0; --i) {
+        const size_t at = random() % (text.size() + 1);
+        if (random() % 2 == 0) {
+          text.insert(at, 1, alphabet[random() % alphabet.size()]);
+        } else if (!text.empty()) {
+          text.erase(at % text.size(), 1 + random() % 4);
+        }
+      }
+      const absl::StatusOr<Value> read = serializer_->Parse(text);
+      if (!read.ok()) {
+        ASSERT_EQ(ErrorReason(read.status()), "INVALID_VALUE") << text;
+        continue;
+      }
+      if (!serializer_->CheckStorable(*read).ok()) continue;
+      const absl::StatusOr<Value> again =
+          serializer_->Parse(serializer_->Serialize(*read));
+      ASSERT_TRUE(again.ok()) << text << again.status();
+      ASSERT_TRUE(Value::Identical(*again, *read)) << text;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, FileSerializerTest,
                          testing::Values(FileFormat::kJson, FileFormat::kYaml,
                                          FileFormat::kTextproto),
@@ -230,6 +299,14 @@ TEST(FileSerializerFormsTest, ReadsWhatPeopleWrite) {
       {FileFormat::kYaml, "a: &x {k: 1}\nb: *x\n",
        MapOf({{"a", MapOf({{"k", Value::Int(1)}})},
               {"b", MapOf({{"k", Value::Int(1)}})}})},
+      {FileFormat::kYaml, "! 1", Value::String("1")},
+      {FileFormat::kYaml, "! {a: ! 2}", MapOf({{"a", Value::String("2")}})},
+      {FileFormat::kYaml, "<<: 1", MapOf({{"<<", Value::Int(1)}})},
+      {FileFormat::kYaml, "a:1", Value::String("a:1")},
+      {FileFormat::kYaml, "{a:1}", MapOf({{"a:1", Value::Null()}})},
+      {FileFormat::kYaml, "\xef\xbb\xbf" "1", Value::Int(1)},
+      {FileFormat::kJson, "\xef\xbb\xbf" "1", Value::Int(1)},
+      {FileFormat::kTextproto, "\xef\xbb\xbf" "int_value: 1", Value::Int(1)},
       {FileFormat::kYaml, "1: a", MapOf({{"1", Value::String("a")}})},
       {FileFormat::kTextproto, "int_value: 3 # three", Value::Int(3)},
   };
@@ -260,6 +337,19 @@ TEST(FileSerializerFormsTest, NamesTheLineOfAMistake) {
       {FileFormat::kYaml, "a\n---\nb\n", "several documents"},
       {FileFormat::kYaml, "? [a]\n: 1", "line 1: a key is a list or a map"},
       {FileFormat::kYaml, "&a [*a]", "line 1: "},
+      {FileFormat::kYaml, "a: !mine {b: 1}", "line 1: the tag \"!mine\""},
+      {FileFormat::kYaml, "a:\n- !mine []", "line 2: the tag \"!mine\""},
+      {FileFormat::kYaml, "!!int 1: a", "line 1: the key \"1\" has the tag"},
+      {FileFormat::kYaml, "~: a", "line 1: a key is null"},
+      {FileFormat::kYaml, "\"dark\",\n", "line 1: this is not YAML"},
+      {FileFormat::kTextproto,
+       "map_value { fields { key: \"a\" value { int_value: 1 } }\n"
+       "fields { key: \"a\" value { int_value: 2 } } }",
+       "a key of a map is there twice"},
+      {FileFormat::kTextproto, "int_value: 1 unknown: 2", "line 1: "},
+      {FileFormat::kTextproto, "int_value: 1 [a.b]: 2", "line 1: "},
+      {FileFormat::kTextproto, "int_value: 1 int_value: 2", "line 1: "},
+      {FileFormat::kTextproto, "int_value: 1 bool_value: true", "line 1: "},
       {FileFormat::kTextproto, "\nint_value: x", "line 2: this is not a"},
       {FileFormat::kTextproto, "string_value: \"\\377\"", "UTF-8"},
   };

@@ -56,24 +56,25 @@ class TextIterator {
 // a file is bounded by a count, not by the stack.
 class ValueReader : public nlohmann::json_sax<json> {
  public:
-  ValueReader(std::string_view text, const char* const* furthest)
-      : text_(text), furthest_(furthest) {}
+  ValueReader(std::string_view text, const char* const* furthest,
+              size_t max_values)
+      : text_(text), furthest_(furthest), max_values_(max_values) {}
 
-  bool null() override { return Add(Value::Null()); }
-  bool boolean(bool v) override { return Add(Value::Bool(v)); }
+  bool null() override { return AddLeaf(Value::Null()); }
+  bool boolean(bool v) override { return AddLeaf(Value::Bool(v)); }
   bool number_integer(number_integer_t v) override {
-    return Add(Value::Int(v));
+    return AddLeaf(Value::Int(v));
   }
   bool number_unsigned(number_unsigned_t v) override {
-    return Add(v <= static_cast<uint64_t>(INT64_MAX)
-                   ? Value::Int(static_cast<int64_t>(v))
-                   : Value::Double(static_cast<double>(v)));
+    return AddLeaf(v <= static_cast<uint64_t>(INT64_MAX)
+                       ? Value::Int(static_cast<int64_t>(v))
+                       : Value::Double(static_cast<double>(v)));
   }
   bool number_float(number_float_t v, const string_t&) override {
-    return Add(Value::Double(v));
+    return AddLeaf(Value::Double(v));
   }
   bool string(string_t& v) override {
-    return Add(Value::String(std::move(v)));
+    return AddLeaf(Value::String(std::move(v)));
   }
   bool binary(binary_t&) override { return Fail("binary data"); }
   bool start_object(std::size_t) override { return Open(true); }
@@ -124,12 +125,19 @@ class ValueReader : public nlohmann::json_sax<json> {
   }
 
   bool Open(bool is_map) {
+    if (!Count()) return false;
     if (open_.size() >= exact_tags::kMaxTaggedNesting) {
       return Fail("lists and maps nest too deep: make the value flatter");
     }
     open_.push_back({is_map, {}, {}, {}});
     return true;
   }
+  bool Count() {
+    if (values_++ < max_values_) return true;
+    return Fail(scalar_text::TooManyValues(max_values_));
+  }
+  // A leaf.
+  bool AddLeaf(Value value) { return Count() && Add(std::move(value)); }
   bool Add(Value value) {
     if (open_.empty()) {
       result_ = std::move(value);
@@ -148,6 +156,8 @@ class ValueReader : public nlohmann::json_sax<json> {
 
   const std::string_view text_;
   const char* const* const furthest_;
+  const size_t max_values_;
+  size_t values_ = 0;
   std::vector<Container> open_;
   Value result_;
   absl::Status status_;
@@ -215,9 +225,10 @@ std::string JsonSerializer::Serialize(const Value& value) const {
   return text;
 }
 
-absl::StatusOr<Value> JsonSerializer::Parse(std::string_view text) const {
+absl::StatusOr<Value> JsonSerializer::ParseText(std::string_view text,
+                                                size_t max_values) const {
   const char* furthest = text.data();
-  ValueReader reader(text, &furthest);
+  ValueReader reader(text, &furthest, max_values);
   json::sax_parse(TextIterator(text.data(), &furthest),
                   TextIterator(text.data() + text.size(), &furthest), &reader);
   absl::StatusOr<Value> value = reader.Result();

@@ -82,6 +82,11 @@ absl::Status ErrorAtLine(size_t line, std::string_view message) {
                    absl::StrCat("line ", line, ": ", AbslView(message)));
 }
 
+std::string TooManyValues(size_t most) {
+  return absl::StrCat("there are more than ", most,
+                      " values: make several files of it");
+}
+
 size_t LineOf(std::string_view text, size_t offset) {
   const std::string_view before = text.substr(0, offset);
   return 1 + std::count(before.begin(), before.end(), '\n');

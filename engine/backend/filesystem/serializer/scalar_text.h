@@ -20,6 +20,8 @@ std::string DoubleText(double number);
 
 // INVALID_ARGUMENT / INVALID_VALUE: "line 3: ...".
 absl::Status ErrorAtLine(size_t line, std::string_view message);
+// What is wrong with more values than `most`.
+std::string TooManyValues(size_t most);
 // The line, counted from 1, of the byte at `offset`.
 size_t LineOf(std::string_view text, size_t offset);
 

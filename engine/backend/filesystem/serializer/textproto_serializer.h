@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_TEXTPROTO_SERIALIZER_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_TEXTPROTO_SERIALIZER_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,10 @@ class TextprotoSerializer : public FileSerializer {
   // Protobuf's parsers stop at 100 nested messages.
   absl::Status CheckStorable(const Value& value) const override;
   std::string Serialize(const Value& value) const override;
-  absl::StatusOr<Value> Parse(std::string_view text) const override;
+
+ private:
+  absl::StatusOr<Value> ParseText(std::string_view text,
+                                  size_t max_values) const override;
 };
 
 }  // namespace restate

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <string>
+#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/backend/filesystem/serializer/exact_tags.h"
@@ -11,85 +11,94 @@
 #include "engine/backend/filesystem/serializer/yaml_scalar.h"
 #include "engine/error/absl_view.h"
 #include "engine/path/utf8.h"
-#include "yaml-cpp/yaml.h"
+#include "engine/yaml/yaml_reader.h"
 
 namespace restate {
 namespace {
+
+using scalar_text::ErrorAtLine;
 
 // A key that takes more than this is written behind "? ": YAML looks for the
 // colon of a key no further than 1,024 characters away.
 constexpr size_t kLongKey = 512;
 
-// Aliases may make the value larger than the text; this bounds by how much.
-constexpr size_t kMoreNodesThanText = 1'000'000;
-
-absl::Status ErrorAt(const YAML::Mark& mark, std::string_view message) {
-  return scalar_text::ErrorAtLine(mark.line < 0 ? 1 : mark.line + 1, message);
-}
-
+// Turns nodes into values; what aliases stand for is made once for each.
 class NodeReader {
  public:
-  explicit NodeReader(size_t budget) : budget_(budget) {}
-
-  absl::StatusOr<Value> Read(const YAML::Node& node, size_t nesting) {
-    if (budget_-- == 0) {
-      return ErrorAt(node.Mark(), "the aliases stand for too many values");
+  absl::StatusOr<Value> Read(const YamlNode& node) {
+    switch (node.kind) {
+      case YamlNode::Kind::kList:
+        return ReadList(node);
+      case YamlNode::Kind::kMap:
+        return ReadMap(node);
+      case YamlNode::Kind::kScalar:
+        break;
     }
-    switch (node.Type()) {
-      case YAML::NodeType::Sequence:
-      case YAML::NodeType::Map:
-        if (nesting == exact_tags::kMaxTaggedNesting) {
-          return ErrorAt(node.Mark(), "lists and maps nest too deep: make the "
-                                      "value flatter");
-        }
-        return node.IsMap() ? ReadMap(node, nesting + 1)
-                            : ReadList(node, nesting + 1);
-      case YAML::NodeType::Scalar: {
-        absl::StatusOr<Value> value =
-            yaml_scalar::ReadTagged(node.Tag(), node.Scalar());
-        if (value.ok()) return value;
-        return ErrorAt(node.Mark(), StdView(value.status().message()));
-      }
-      default:
-        return Value::Null();
-    }
+    absl::StatusOr<Value> value = yaml_scalar::ReadTagged(node.tag, node.text);
+    if (value.ok()) return value;
+    return ErrorAtLine(node.line, StdView(value.status().message()));
   }
 
  private:
-  absl::StatusOr<Value> ReadList(const YAML::Node& node, size_t nesting) {
+  // A node that several places may share.
+  absl::StatusOr<Value> ReadPart(const YamlNodePtr& node) {
+    if (node.use_count() == 1) return Read(*node);
+    const auto known = shared_.find(node.get());
+    if (known != shared_.end()) return known->second;
+    absl::StatusOr<Value> value = Read(*node);
+    if (value.ok()) shared_.emplace(node.get(), *value);
+    return value;
+  }
+
+  absl::StatusOr<Value> ReadList(const YamlNode& node) {
     Value::List list;
-    for (const YAML::Node& item : node) {
-      absl::StatusOr<Value> value = Read(item, nesting);
+    list.reserve(node.items.size());
+    for (const YamlNodePtr& item : node.items) {
+      absl::StatusOr<Value> value = ReadPart(item);
       if (!value.ok()) return value;
       list.push_back(*std::move(value));
     }
     return Value::MakeList(std::move(list));
   }
 
-  absl::StatusOr<Value> ReadMap(const YAML::Node& node, size_t nesting) {
+  absl::StatusOr<Value> ReadMap(const YamlNode& node) {
     Value::Map map;
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar() && !entry.first.IsNull()) {
-        return ErrorAt(entry.first.Mark(), "a key is a list or a map: use text");
+    for (const YamlNode::Entry& entry : node.entries) {
+      if (absl::Status status = CheckKey(*entry.key); !status.ok()) {
+        return status;
       }
-      const std::string& key = entry.first.Scalar();
-      if (entry.first.IsNull()) {
-        return ErrorAt(entry.first.Mark(),
-                       "a key is null: put it into quotation marks");
-      }
+      const std::string& key = entry.key->text;
       if (map.Find(key) != nullptr) {
-        return ErrorAt(entry.first.Mark(),
-                       absl::StrCat("the key ", Quoted(key),
-                                    " is there twice: remove one"));
+        return ErrorAtLine(entry.key->line,
+                           absl::StrCat("the key ", Quoted(key),
+                                        " is there twice: remove one"));
       }
-      absl::StatusOr<Value> value = Read(entry.second, nesting);
+      absl::StatusOr<Value> value = ReadPart(entry.value);
       if (!value.ok()) return value;
       map = map.Set(key, *std::move(value));
     }
     return Value::MakeMap(std::move(map));
   }
 
-  size_t budget_;
+  // A key is its text, whatever else the core schema would make of it.
+  static absl::Status CheckKey(const YamlNode& key) {
+    if (!key.is_scalar()) {
+      return ErrorAtLine(key.line, "a key is a list or a map: use text");
+    }
+    if (key.is_null()) {
+      return ErrorAtLine(key.line,
+                         "a key is null: put it into quotation marks");
+    }
+    if (key.tag.empty() || key.tag == "!" ||
+        key.tag == "tag:yaml.org,2002:str") {
+      return absl::OkStatus();
+    }
+    return ErrorAtLine(key.line, absl::StrCat("the key ", Quoted(key.text),
+                                              " has the tag ", Quoted(key.tag),
+                                              ": leave that out"));
+  }
+
+  std::unordered_map<const YamlNode*, Value> shared_;
 };
 
 bool IsBlock(const Value& value) {
@@ -155,22 +164,18 @@ std::string YamlSerializer::Serialize(const Value& value) const {
   return text;
 }
 
-absl::StatusOr<Value> YamlSerializer::Parse(std::string_view text) const {
-  std::vector<YAML::Node> documents;
-  try {
-    documents = YAML::LoadAll(std::string(text));
-  } catch (const YAML::Exception& e) {
-    return ErrorAt(e.mark, absl::StrCat("this is not YAML: ", e.msg));
+absl::StatusOr<Value> YamlSerializer::ParseText(std::string_view text,
+                                                size_t max_values) const {
+  absl::StatusOr<YamlNodePtr> node =
+      ReadYaml(text,
+               {.max_nesting = exact_tags::kMaxTaggedNesting,
+                .max_values = max_values},
+               ErrorAtLine);
+  if (!node.ok()) return node.status();
+  if (*node == nullptr) {
+    return ErrorAtLine(1, "the file is empty: write ~ for null");
   }
-  if (documents.empty()) {
-    return scalar_text::ErrorAtLine(1, "the file is empty: write ~ for null");
-  }
-  if (documents.size() > 1) {
-    return scalar_text::ErrorAtLine(
-        1, "there are several documents: leave one, without a line ---");
-  }
-  absl::StatusOr<Value> value =
-      NodeReader(text.size() + kMoreNodesThanText).Read(documents.front(), 0);
+  absl::StatusOr<Value> value = NodeReader().Read(**node);
   if (!value.ok()) return value;
   return exact_tags::Decode(*value);
 }

@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_YAML_SERIALIZER_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_SERIALIZER_YAML_SERIALIZER_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,10 @@ class YamlSerializer : public FileSerializer {
  public:
   std::string_view extension() const override { return "yaml"; }
   std::string Serialize(const Value& value) const override;
-  absl::StatusOr<Value> Parse(std::string_view text) const override;
+
+ private:
+  absl::StatusOr<Value> ParseText(std::string_view text,
+                                  size_t max_values) const override;
 };
 
 }  // namespace restate
