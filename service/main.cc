@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   }
 
   restate::Termination termination;
+  if (!termination.status().ok()) return Fail(termination.status(), kFailed);
   const restate::SystemClock clock;
   absl::StatusOr<std::unique_ptr<restate::Server>> server =
       restate::Server::Start(*config, &clock);

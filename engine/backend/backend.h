@@ -171,6 +171,9 @@ class Backend {
   // Whether a snapshot stays as it is when more is applied. Otherwise nothing
   // is applied while an older view of the tree is in use.
   virtual bool keeps_snapshots() const { return true; }
+  // Waits, for a bounded time, until it is known how a store somewhere else is,
+  // where opening did not wait for that.
+  virtual void AwaitFirstContact() {}
 
   // Applies a batch in order; `revision` is the last commit in it. All of it is
   // applied, or an error is returned and none of it shows. Called with batches

@@ -16,25 +16,34 @@ constexpr int kNice = 19;
 }  // namespace
 
 LongCallThread::~LongCallThread() {
-  std::thread thread;
   {
     MutexLock lock(&mutex_);
     stopped_ = true;
-    thread.swap(thread_);
     wake_.NotifyAll();
   }
-  if (thread.joinable()) thread.join();
+  thread_.Join();
+  {
+    MutexLock lock(&slow_mutex_);
+    slow_stopped_ = true;
+    slow_wake_.NotifyAll();
+  }
+  slow_thread_.Join();
+}
+
+absl::Status LongCallThread::Start() {
+  absl::Status status =
+      slow_thread_.Start("restate-lua", [this] { MakeCalls(); });
+  if (!status.ok()) return status;
+  return thread_.Start("restate-long", [this] { PassOn(); });
 }
 
 void LongCallThread::Make(QueuedCommit commit) {
   MutexLock lock(&mutex_);
   commit_ = std::move(commit);
-  if (!thread_.joinable()) thread_ = std::thread([this] { PassOn(); });
   wake_.NotifyOne();
 }
 
 void LongCallThread::PassOn() {
-  std::thread slow([this] { MakeCalls(); });
   while (true) {
     std::optional<QueuedCommit> commit;
     {
@@ -46,12 +55,6 @@ void LongCallThread::PassOn() {
     AwaitCalls(commit->request.long_calls.get());
     made_(*std::move(commit));
   }
-  {
-    MutexLock lock(&slow_mutex_);
-    slow_stopped_ = true;
-    slow_wake_.NotifyAll();
-  }
-  slow.join();
 }
 
 void LongCallThread::AwaitCalls(LongCalls* calls) {

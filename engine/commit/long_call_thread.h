@@ -3,13 +3,14 @@
 
 #include <functional>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "engine/commit/commit_queue.h"
 #include "engine/derivation/long_calls.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -33,8 +34,13 @@ class LongCallThread {
   LongCallThread(const LongCallThread&) = delete;
   LongCallThread& operator=(const LongCallThread&) = delete;
 
+  // Starts both threads, before anybody needs them: so a server that is given no
+  // more threads is told so when it starts, and not its clients when they write.
+  // RESOURCE_EXHAUSTED / TOO_MANY_THREADS.
+  absl::Status Start();
+
   // Makes what is to be made of the commit's long calls.
-  // REQUIRES: the one before was passed to `made`.
+  // REQUIRES: Start has gone well, and the one before was passed to `made`.
   void Make(QueuedCommit commit);
 
  private:
@@ -51,8 +57,6 @@ class LongCallThread {
   CondVar wake_;
   std::optional<QueuedCommit> commit_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  // Started with the first commit.
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);
 
   // Of the two threads.
   Mutex slow_mutex_;
@@ -60,6 +64,9 @@ class LongCallThread {
   // To be made; null when they are.
   LongCalls* calls_ ABSL_GUARDED_BY(slow_mutex_) = nullptr;
   bool slow_stopped_ ABSL_GUARDED_BY(slow_mutex_) = false;
+
+  Thread slow_thread_;
+  Thread thread_;
 };
 
 }  // namespace restate

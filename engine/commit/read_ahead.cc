@@ -18,6 +18,7 @@ namespace {
 
 // A slow store answers several at a time.
 constexpr int kThreads = 8;
+constexpr int kThreadsOfOneStore = kThreads / 2;
 constexpr size_t kMaxWaiting = 10'000;
 // How often a commit may find that what was read for it has changed.
 constexpr int kMaxAttempts = 100;
@@ -100,7 +101,7 @@ ReadAhead::ReadAhead(std::function<absl::Status(CommitRequest*)> read,
 
 ReadAhead::~ReadAhead() { Stop(); }
 
-void ReadAhead::Add(QueuedCommit commit) {
+void ReadAhead::Add(QueuedCommit commit, std::string store) {
   absl::Status refused;
   {
     MutexLock lock(&mutex_);
@@ -116,13 +117,8 @@ void ReadAhead::Add(QueuedCommit commit) {
           Reason::kMountUnavailable,
           "what the commit needs of a remote mount changes faster than it can "
           "be read: try again");
-    } else {
-      waiting_.push_back(std::move(commit));
-      if (threads_.empty()) {
-        for (int i = 0; i < kThreads; ++i) {
-          threads_.emplace_back([this] { Run(); });
-        }
-      }
+    } else if (refused = StartThreads(); refused.ok()) {
+      waiting_.push_back({std::move(commit), std::move(store)});
       wake_.NotifyOne();
       return;
     }
@@ -130,28 +126,60 @@ void ReadAhead::Add(QueuedCommit commit) {
   commit.done(std::move(refused));
 }
 
+absl::Status ReadAhead::StartThreads() {
+  if (!threads_.empty()) return absl::OkStatus();
+  for (int i = 0; i < kThreads; ++i) {
+    Thread thread;
+    absl::Status status =
+        thread.Start(absl::StrCat("restate-ahead", i), [this] { Run(); });
+    if (!status.ok()) return threads_.empty() ? status : absl::OkStatus();
+    threads_.push_back(std::move(thread));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<ReadAhead::Waiting> ReadAhead::Take() {
+  const auto may = [this](const Waiting& waiting) {
+    const auto reading = reading_.find(waiting.store);
+    return reading == reading_.end() || reading->second < kThreadsOfOneStore;
+  };
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), may);
+  if (found == waiting_.end()) return std::nullopt;
+  std::optional<Waiting> taken = std::move(*found);
+  waiting_.erase(found);
+  ++reading_[taken->store];
+  return taken;
+}
+
 void ReadAhead::Run() {
   while (true) {
-    QueuedCommit commit;
+    std::optional<Waiting> taken;
     {
       MutexLock lock(&mutex_);
-      while (waiting_.empty() && !stopped_) wake_.Wait(&mutex_);
-      if (waiting_.empty()) return;
-      commit = std::move(waiting_.front());
-      waiting_.pop_front();
+      while (!stopped_ && !(taken = Take()).has_value()) wake_.Wait(&mutex_);
+      if (!taken.has_value()) return;
     }
-    absl::Status status = read_(&commit.request);
-    if (status.ok()) {
-      queue_(std::move(commit));
-    } else {
-      commit.done(std::move(status));
-    }
+    const std::string store = taken->store;
+    Read(*std::move(taken));
+    MutexLock lock(&mutex_);
+    if (--reading_[store] == 0) reading_.erase(store);
+    // For one that had to wait.
+    wake_.NotifyOne();
+  }
+}
+
+void ReadAhead::Read(Waiting waiting) {
+  absl::Status status = read_(&waiting.commit.request);
+  if (status.ok()) {
+    queue_(std::move(waiting.commit));
+  } else {
+    waiting.commit.done(std::move(status));
   }
 }
 
 void ReadAhead::Stop() {
-  std::deque<QueuedCommit> left;
-  std::vector<std::thread> threads;
+  std::deque<Waiting> left;
+  std::vector<Thread> threads;
   {
     MutexLock lock(&mutex_);
     stopped_ = true;
@@ -159,8 +187,8 @@ void ReadAhead::Stop() {
     threads.swap(threads_);
     wake_.NotifyAll();
   }
-  for (QueuedCommit& commit : left) commit.done(ShuttingDown());
-  for (std::thread& thread : threads) thread.join();
+  for (Waiting& waiting : left) waiting.commit.done(ShuttingDown());
+  for (Thread& thread : threads) thread.Join();
 }
 
 }  // namespace restate

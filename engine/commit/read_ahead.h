@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <thread>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +17,7 @@
 #include "engine/commit/published_state.h"
 #include "engine/path/path.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -31,7 +34,9 @@ absl::Status ReadAheadOf(const PublishedState& state,
 
 // Commits that wait for what they need of slow mounts, and the threads that
 // read it. So one that needs the network does not hold up those that do not;
-// among those that do there is no order but that of their answers.
+// among those that do there is no order but that of their answers. Half of the
+// threads at most read of one store, so that one that does not answer leaves
+// some for the others.
 //
 // Thread-safe.
 class ReadAhead {
@@ -43,23 +48,36 @@ class ReadAhead {
   // Calls Stop.
   ~ReadAhead();
 
-  // RESOURCE_EXHAUSTED / QUEUE_FULL or UNAVAILABLE / SHUTTING_DOWN, given to
-  // the commit's own callback.
-  void Add(QueuedCommit commit);
+  // RESOURCE_EXHAUSTED / QUEUE_FULL or TOO_MANY_THREADS, or UNAVAILABLE /
+  // SHUTTING_DOWN, given to the commit's own callback.
+  // `store` names what it waits for.
+  void Add(QueuedCommit commit, std::string store);
   // Answers what waits with SHUTTING_DOWN, and ends the threads.
   void Stop();
 
  private:
+  struct Waiting {
+    QueuedCommit commit;
+    std::string store;
+  };
+
   void Run();
+  // The first that may be read for, taken out; nullopt if there is none.
+  std::optional<Waiting> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Read(Waiting waiting);
+  // Starts threads if there is none yet. One is enough.
+  absl::Status StartThreads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::function<absl::Status(CommitRequest*)> read_;
   const std::function<void(QueuedCommit)> queue_;
   Mutex mutex_;
   CondVar wake_;
-  std::deque<QueuedCommit> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  // How many are being read for, by store.
+  std::map<std::string, int> reading_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Started with the first commit.
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Thread> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restate

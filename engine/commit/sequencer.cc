@@ -1,7 +1,6 @@
 #include "engine/commit/sequencer.h"
 
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,8 +20,18 @@ Sequencer::Sequencer(SequencerOptions options)
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
     SequencerOptions options) {
+  std::unique_ptr<JobPool> own_jobs;
+  if (options.jobs == nullptr) {
+    absl::StatusOr<std::unique_ptr<JobPool>> started = JobPool::Start();
+    if (!started.ok()) return started.status();
+    own_jobs = *std::move(started);
+    options.jobs = own_jobs.get();
+  }
   std::unique_ptr<Sequencer> sequencer(new Sequencer(std::move(options)));
+  sequencer->own_jobs_ = std::move(own_jobs);
   absl::Status status = sequencer->Initialize();
+  if (!status.ok()) return status;
+  status = sequencer->long_call_thread_.Start();
   if (!status.ok()) return status;
   if (sequencer->recompute_) {
     // Before anything else.
@@ -32,8 +41,9 @@ absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
     sequencer->Submit(std::move(recompute),
                       [](absl::StatusOr<CommitResult>) {});
   }
-  sequencer->thread_ =
-      std::thread([raw = sequencer.get()] { raw->Run(); });
+  status = sequencer->thread_.Start("restate-commit",
+                                    [raw = sequencer.get()] { raw->Run(); });
+  if (!status.ok()) return status;
   for (const auto& mounted : sequencer->mounts()) {
     sequencer->WatchEdits(*mounted);
   }
@@ -61,7 +71,8 @@ void Sequencer::Submit(CommitRequest request, CommitCallback done) {
   if (has_slow_.load(std::memory_order_acquire)) {
     const auto slow = SlowMounts();
     if (slow != nullptr && Touches(commit.request, *slow)) {
-      read_ahead_->Add(std::move(commit));
+      std::string store = WaitsFor(commit.request);
+      read_ahead_->Add(std::move(commit), std::move(store));
       return;
     }
   }
@@ -80,8 +91,16 @@ absl::Status Sequencer::Health() const {
 }
 
 void Sequencer::SetHealth(absl::Status health) {
-  MutexLock lock(&health_mutex_);
-  health_ = std::move(health);
+  const bool taking_writes = health.ok();
+  bool changed = false;
+  {
+    MutexLock lock(&health_mutex_);
+    changed = taking_writes != health_.ok();
+    health_ = std::move(health);
+  }
+  if (changed && options_.health_changed) {
+    options_.health_changed(taking_writes);
+  }
 }
 
 absl::Status Sequencer::Stop() {
@@ -91,7 +110,7 @@ absl::Status Sequencer::Stop() {
   queue_.Stop();
   // There is none if the start did not get that far.
   if (read_ahead_.has_value()) read_ahead_->Stop();
-  if (thread_.joinable()) thread_.join();
+  thread_.Join();
   thread_ended_ = true;
   stop_status_ = StopMounts();
   if (options_.commit_store != nullptr) {

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -39,6 +38,8 @@
 #include "engine/record/record_table.h"
 #include "engine/request/answered_requests.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/job_pool.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -55,8 +56,15 @@ struct SequencerOptions {
   DerivationLimits derivations;
   // Required; outlives the sequencer.
   const Clock* clock = nullptr;
+  // What mounts are looked after with; outlives the sequencer. Null: it has one
+  // of its own.
+  JobPool* jobs = nullptr;
   // Required; outlives the sequencer.
   CommitListener* listener = nullptr;
+  // If set, called when writes are not taken any more, before anybody is refused
+  // one for it, and when they are again. By the sequencer's thread, without a
+  // lock; must not block.
+  std::function<void(bool taking_writes)> health_changed;
   // Revisions reserved in one durable step.
   Revision revision_block = 1'000'000;
   // Bounds of the queue.
@@ -164,6 +172,8 @@ class Sequencer {
   std::shared_ptr<const std::vector<Path>> SlowMounts() const;
   // Whether a read of `path` touches one.
   bool IsSlow(const Path& path) const;
+  // What the first slow mount that it touches depends on.
+  std::string WaitsFor(const CommitRequest& request) const;
 
   // Runs `task` on the sequencer's thread between two batches, when everything
   // published has gone to the listener and nothing else. Not run, with
@@ -348,6 +358,8 @@ class Sequencer {
   absl::Status ReopenStore();
   void SetHealth(absl::Status health);
 
+  // Before what uses it.
+  std::unique_ptr<JobPool> own_jobs_;
   SequencerOptions options_;
   CommitCounters counters_;
   // By position in the table.
@@ -403,7 +415,7 @@ class Sequencer {
   Mutex stop_mutex_;
   bool stopped_ ABSL_GUARDED_BY(stop_mutex_) = false;
   absl::Status stop_status_ ABSL_GUARDED_BY(stop_mutex_);
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace restate

@@ -92,7 +92,8 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     const std::vector<Path> cleared = batch.overlay->TakeClearedEmptyMaps();
     if (batch.recall.has_value() && batch.recall->missed()) {
       commit.request.long_calls = nullptr;
-      read_ahead_->Add(std::move(commit));
+      std::string store = WaitsFor(commit.request);
+      read_ahead_->Add(std::move(commit), std::move(store));
       continue;
     }
     if (commit.request.long_calls != nullptr &&

@@ -73,6 +73,7 @@ std::shared_ptr<const PublishedState> Sequencer::StateOfAllMounts(
 Sequencer::MountSlot Sequencer::NewSlot(Mount mount) {
   MountedBackend::Options options;
   options.clock = options_.clock;
+  options.jobs = options_.jobs;
   options.on_change = [this] { MountChanged(); };
   options.flush = [this](Backend& backend, std::vector<Write> writes,
                          Revision revision) {
@@ -114,6 +115,16 @@ bool Sequencer::IsSlow(const Path& path) const {
          std::any_of(slow->begin(), slow->end(), [&](const Path& place) {
            return place.Contains(path) || path.Contains(place);
          });
+}
+
+std::string Sequencer::WaitsFor(const CommitRequest& request) const {
+  MutexLock lock(&mounts_mutex_);
+  for (const auto& mounted : listed_) {
+    if (mounted->backend().slow() && Touches(request, {mounted->at()})) {
+      return mounted->depends_on();
+    }
+  }
+  return "";
 }
 
 void Sequencer::AddSeen(const MountedBackend& mounted,

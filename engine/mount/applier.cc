@@ -29,10 +29,10 @@ std::string FirstProblem(const BackendHealth& health) {
 class Applier::NotingSnapshot final : public Snapshot {
  public:
   NotingSnapshot(std::shared_ptr<const Snapshot> snapshot,
-                 std::shared_ptr<ReadMark> mark, std::shared_ptr<WakeUp> wake)
+                 std::shared_ptr<ReadMark> mark, std::shared_ptr<Job> job)
       : snapshot_(std::move(snapshot)),
         mark_(std::move(mark)),
-        wake_(std::move(wake)) {}
+        job_(std::move(job)) {}
 
   absl::StatusOr<NodeProbe> Probe(const Path& path) const override {
     Note();
@@ -50,25 +50,26 @@ class Applier::NotingSnapshot final : public Snapshot {
 
  private:
   void Note() const {
-    if (!mark_->set.exchange(true)) wake_->Call();
+    if (!mark_->set.exchange(true)) job_->Wake();
   }
 
   const std::shared_ptr<const Snapshot> snapshot_;
   const std::shared_ptr<ReadMark> mark_;
-  const std::shared_ptr<WakeUp> wake_;
+  const std::shared_ptr<Job> job_;
 };
 
 Applier::Applier(ApplierOptions options)
     : options_(std::move(options)),
       random_(std::random_device()()),
-      base_(options_.backend->TakeSnapshot()) {
+      base_(options_.backend->TakeSnapshot()),
+      job_(options_.jobs->Add([this] { return Step(); }, options_.job_group)) {
   if (options_.cache.has_value()) {
     schedule_.emplace(*options_.cache, options_.clock->Monotonic());
   }
   if (!options_.backend->keeps_snapshots()) {
-    views_ = std::make_shared<ViewsInUse>([wake = wake_] { wake->Call(); });
+    views_ = std::make_shared<ViewsInUse>([job = job_] { job->Wake(); });
   }
-  thread_ = std::thread([this] { Run(); });
+  job_->Wake();
 }
 
 Applier::~Applier() { Stop(Rest::kAbandon).IgnoreError(); }
@@ -124,7 +125,7 @@ void Applier::Add(absl::Span<const Write> writes, Revision revision) {
     added_ = revision;
     garbage.current = std::exchange(current_, nullptr);
   }
-  wake_->Call();
+  job_->Wake();
 }
 
 Applier::SnapshotOr Applier::TakeSnapshot() {
@@ -139,7 +140,7 @@ Applier::SnapshotOr Applier::TakeSnapshot() {
   }
   if (options_.cache.has_value() && options_.cache->flush_on_read) {
     snapshot = std::make_shared<NotingSnapshot>(std::move(snapshot),
-                                                read_mark_, wake_);
+                                                read_mark_, job_);
   }
   current_ = std::move(snapshot);
   return current_;
@@ -159,7 +160,7 @@ void Applier::TakeUp() {
     let_go_ = false;
   }
   RefreshBase();
-  wake_->Call();
+  job_->Wake();
 }
 
 void Applier::RefreshBase() {
@@ -218,7 +219,7 @@ void Applier::Tick() {
     due = schedule_.has_value() && !pending_.empty() &&
           schedule_->IsDue(options_.clock->Monotonic());
   }
-  if (due) wake_->Call();
+  if (due) job_->Wake();
 }
 
 void Applier::Flush(absl::AnyInvocable<void(absl::Status)> done) {
@@ -232,7 +233,7 @@ void Applier::Flush(absl::AnyInvocable<void(absl::Status)> done) {
     } else if (!pending_.empty()) {
       flushers_.push_back({added_, std::move(done)});
       if (schedule_.has_value()) schedule_->Demand();
-      wake_->Call();
+      job_->Wake();
       return;
     }
   }
@@ -245,73 +246,76 @@ absl::Duration Applier::Jittered(absl::Duration delay) {
   return delay * std::uniform_real_distribution<double>(0.5, 1)(random_);
 }
 
-void Applier::Run() {
-  while (true) {
-    bool apply = false;
-    bool refresh = false;
-    {
-      MutexLock lock(&mutex_);
-      if (stopping_) return;
-      const absl::Duration now = options_.clock->Monotonic();
-      if (schedule_.has_value() && read_mark_->set.exchange(false) &&
-          !pending_.empty()) {
-        schedule_->Note(FlushSchedule::Operation::kRead, now);
-      }
-      apply = !failed_ && !let_go_ && !pending_.empty() &&
-              (!schedule_.has_value() || schedule_->IsDue(now));
-      refresh = !apply && !let_go_ && !base_.ok();
-    }
-    if (apply) {
-      ApplyPending();
-    } else if (refresh) {
-      RefreshBase();
-    } else {
-      wake_->Wait();
-      continue;
-    }
-    absl::Duration delay;
-    bool changed = false;
-    {
-      MutexLock lock(&mutex_);
-      delay = retry_delay_;
-      changed = refresh && base_.ok();
-    }
-    if (changed && options_.on_change != nullptr) options_.on_change();
-    if (delay > absl::ZeroDuration()) wake_->WaitFor(Jittered(delay));
-  }
-}
-
-bool Applier::WaitForViews(Revision revision) {
-  const absl::Duration end =
-      options_.clock->Monotonic() + options_.longest_view;
-  while (views_->HasOlderThan(revision)) {
-    const absl::Duration left = end - options_.clock->Monotonic();
-    if (left <= absl::ZeroDuration()) break;
-    {
-      MutexLock lock(&mutex_);
-      if (stopping_) return false;
-    }
-    wake_->WaitFor(left);
-  }
-  views_->ExpireOlderThan(revision);
-  return true;
-}
-
-void Applier::ApplyPending() {
-  std::vector<Write> writes;
-  Revision through = 0;
+absl::Duration Applier::Step() {
+  bool apply = attempt_.has_value();
+  bool refresh = false;
   {
     MutexLock lock(&mutex_);
-    writes = pending_.ToWrites();
-    through = added_;
-    fresh_ = PendingWrites();
-    fresh_bytes_ = 0;
+    if (stopping_) return absl::InfiniteDuration();
+    const absl::Duration now = options_.clock->Monotonic();
+    if (schedule_.has_value() && read_mark_->set.exchange(false) &&
+        !pending_.empty()) {
+      schedule_->Note(FlushSchedule::Operation::kRead, now);
+    }
+    apply = apply || (!failed_ && !let_go_ && !pending_.empty() &&
+                      (!schedule_.has_value() || schedule_->IsDue(now)));
+    refresh = !apply && !let_go_ && !base_.ok();
   }
-  if (views_ != nullptr && !WaitForViews(through)) return;
+  if (apply) {
+    if (!attempt_.has_value()) attempt_ = NewAttempt();
+    const absl::Duration wait = AwaitViews(&*attempt_);
+    if (wait > absl::ZeroDuration()) return wait;
+    Apply(*std::exchange(attempt_, std::nullopt));
+    return RetryDelay();
+  }
+  if (!refresh) return absl::InfiniteDuration();
+  RefreshBase();
+  bool changed = false;
+  {
+    MutexLock lock(&mutex_);
+    changed = base_.ok();
+  }
+  if (changed && options_.on_change != nullptr) options_.on_change();
+  return RetryDelay();
+}
+
+absl::Duration Applier::RetryDelay() {
+  absl::Duration delay;
+  {
+    MutexLock lock(&mutex_);
+    delay = retry_delay_;
+  }
+  return Jittered(delay);
+}
+
+Applier::Attempt Applier::NewAttempt() {
+  Attempt attempt;
+  MutexLock lock(&mutex_);
+  attempt.writes = pending_.ToWrites();
+  attempt.through = added_;
+  fresh_ = PendingWrites();
+  fresh_bytes_ = 0;
+  return attempt;
+}
+
+absl::Duration Applier::AwaitViews(Attempt* attempt) {
+  if (views_ == nullptr) return absl::ZeroDuration();
+  if (views_->HasOlderThan(attempt->through)) {
+    const absl::Duration now = options_.clock->Monotonic();
+    attempt->views_end =
+        std::min(attempt->views_end, now + options_.longest_view);
+    if (attempt->views_end > now) return attempt->views_end - now;
+  }
+  views_->ExpireOlderThan(attempt->through);
+  return absl::ZeroDuration();
+}
+
+void Applier::Apply(Attempt attempt) {
+  const Revision through = attempt.through;
   const absl::Status status =
       options_.apply != nullptr
-          ? options_.apply(std::move(writes), through)
-          : options_.backend->Apply(writes, through);
+          ? options_.apply(std::move(attempt.writes), through)
+          : options_.backend->Apply(attempt.writes, through);
   if (status.ok()) ReachCrashPoint(CrashPoint::kApplied);
   SnapshotOr base = status.ok() ? options_.backend->TakeSnapshot()
                                 : SnapshotOr(status);
@@ -389,9 +393,9 @@ absl::Status Applier::Stop(Rest rest) {
     MutexLock lock(&mutex_);
     stopping_ = true;
   }
-  wake_->Call();
-  if (!thread_.joinable()) return absl::OkStatus();
-  thread_.join();
+  if (std::exchange(stopped_, true)) return absl::OkStatus();
+  job_->Stop();
+  attempt_.reset();
   std::vector<Flusher> waiting;
   {
     MutexLock lock(&mutex_);
@@ -403,7 +407,7 @@ absl::Status Applier::Stop(Rest rest) {
       MutexLock lock(&mutex_);
       views_->ExpireOlderThan(added_);
     }
-    ApplyPending();
+    Apply(NewAttempt());
   }
   absl::Status status;
   {

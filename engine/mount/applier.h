@@ -8,8 +8,8 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -22,8 +22,8 @@
 #include "engine/mount/flush_schedule.h"
 #include "engine/mount/pending_writes.h"
 #include "engine/mount/views_in_use.h"
-#include "engine/mount/wake_up.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/job_pool.h"
 
 namespace restate {
 
@@ -35,13 +35,17 @@ struct ApplierOptions {
   Backend* backend = nullptr;
   // Required; outlives the applier.
   const Clock* clock = nullptr;
+  // Required; outlives the applier.
+  JobPool* jobs = nullptr;
+  // As in JobPool::Add.
+  std::string job_group;
   // If set, writes stay in memory until they are flushed. Otherwise they are
   // applied as soon as they are decided.
   std::optional<CachePolicy> cache;
   // What makes writes part of the store, if not Backend::Apply. Called by the
-  // applier's thread; may block.
+  // applier's job; may block.
   std::function<absl::Status(std::vector<Write>, Revision)> apply;
-  // Called by the applier's thread, without a lock, when something was applied
+  // Called by the applier's job, without a lock, when something was applied
   // or the store came or went: what TakeSnapshot and Applied give has changed.
   std::function<void()> on_change;
   // What may wait to be applied: more is refused. A cache flushes when it has
@@ -74,8 +78,8 @@ struct ApplierStatus {
 };
 
 // Brings decided writes to a store that is not part of the commit store, by a
-// thread of its own, so that nobody waits for it; until then reads show them
-// laid over the store. The same for a cache, which brings them later.
+// job of its own, so that nobody waits for it; until then reads show them laid
+// over the store. The same for a cache, which brings them later.
 //
 // A store that answers UNAVAILABLE is tried again until it takes them, and
 // meanwhile CanTake refuses more. A store that refuses for good is left alone:
@@ -120,7 +124,7 @@ class Applier {
     // Leaves it: it is in the journal, or given up.
     kAbandon,
   };
-  // Ends the thread; then nothing is applied any more. Returns what kept the
+  // Ends the job; then nothing is applied any more. Returns what kept the
   // rest from being applied, if anything did. Called by one thread.
   absl::Status Stop(Rest rest);
 
@@ -143,11 +147,24 @@ class Applier {
     SnapshotOr base = absl::UnknownError("");
   };
 
-  void Run();
-  // One attempt to bring what waits to the store.
-  void ApplyPending();
-  // Until no view is in the way; false if the applier is to stop.
-  bool WaitForViews(Revision revision);
+  // What is brought to the store at once.
+  struct Attempt {
+    std::vector<Write> writes;
+    Revision through = 0;
+    // When views that are in the way are ended; infinite until one was seen.
+    absl::Duration views_end = absl::InfiniteDuration();
+  };
+
+  // The job: does what is to be done now, and gives how long it is until there
+  // is more.
+  absl::Duration Step();
+  Attempt NewAttempt();
+  // How long to wait for views that are in the way; zero if none is any more.
+  absl::Duration AwaitViews(Attempt* attempt);
+  // Brings it to the store, or finds out why not.
+  void Apply(Attempt attempt);
+  // How long until what failed is tried again; zero if nothing has.
+  absl::Duration RetryDelay();
   // Takes note of how an attempt ended; `base` is what the store is now.
   void Applied(Revision through, SnapshotOr base, Garbage* garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -159,12 +176,13 @@ class Applier {
   absl::Status Unavailable(std::string_view why) const;
 
   const ApplierOptions options_;
-  const std::shared_ptr<WakeUp> wake_ = std::make_shared<WakeUp>();
   const std::shared_ptr<ReadMark> read_mark_ = std::make_shared<ReadMark>();
   // Null if the store keeps its snapshots.
   std::shared_ptr<ViewsInUse> views_;
-  // The applier's thread's.
+  // The job's.
   std::minstd_rand random_;
+  // One that waits for views.
+  std::optional<Attempt> attempt_;
 
   mutable Mutex mutex_;
   // The store, without what waits.
@@ -194,7 +212,9 @@ class Applier {
   std::vector<Flusher> flushers_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::thread thread_;
+  const std::shared_ptr<Job> job_;
+  // Of who calls Stop.
+  bool stopped_ = false;
 };
 
 }  // namespace restate

@@ -27,12 +27,15 @@ MountedBackend::MountedBackend(Mount mount, Options options)
       custody_(CustodyOf(*backend_, cache_.has_value())),
       kind_(absl::StrCat(cache_.has_value() ? "caching " : "",
                          std::string(backend_->kind()))),
-      identity_(mount.identity.empty() ? kind_ : std::move(mount.identity)) {
+      identity_(mount.identity.empty() ? kind_ : std::move(mount.identity)),
+      depends_on_(std::move(mount.depends_on)) {
   if (custody_ != Custody::kApart && custody_ != Custody::kCached) return;
   ApplierOptions applier;
   applier.at = at_;
   applier.backend = backend_.get();
   applier.clock = options.clock;
+  applier.jobs = options.jobs;
+  applier.job_group = depends_on_;
   applier.cache = cache_;
   applier.on_change = std::move(options.on_change);
   if (custody_ == Custody::kCached && options.flush != nullptr) {

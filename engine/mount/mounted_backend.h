@@ -17,6 +17,7 @@
 #include "engine/mount/applier.h"
 #include "engine/path/path.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/job_pool.h"
 
 namespace restate {
 
@@ -32,6 +33,9 @@ struct Mount {
   // What it is, so that another one at the same place is told from it:
   // "filesystem /etc/app". Its kind, if empty.
   std::string identity;
+  // What its backend waits for when it waits, if other mounts may wait for the
+  // same: the address of a store. Of those, few are brought to it at a time.
+  std::string depends_on;
 };
 
 // How a mount is; for people and metrics.
@@ -68,6 +72,8 @@ class MountedBackend {
   struct Options {
     // Required; outlives the mount.
     const Clock* clock = nullptr;
+    // Required if writes are applied later; outlives the mount.
+    JobPool* jobs = nullptr;
     // As in ApplierOptions. `flush` is what `apply` is there, of a cache.
     std::function<absl::Status(Backend&, std::vector<Write>, Revision)> flush;
     std::function<void()> on_change;
@@ -82,6 +88,8 @@ class MountedBackend {
   const std::optional<CachePolicy>& cache() const { return cache_; }
   const std::string& definition() const { return definition_; }
   const std::string& identity() const { return identity_; }
+  // As in Mount.
+  const std::string& depends_on() const { return depends_on_; }
   // Whether what is decided is there after a clean restart.
   bool durable() const { return backend_->durable(); }
   // "rocksdb", "caching rocksdb".
@@ -121,6 +129,7 @@ class MountedBackend {
   const Custody custody_;
   const std::string kind_;
   const std::string identity_;
+  const std::string depends_on_;
   // Null unless writes are applied later.
   std::unique_ptr<Applier> applier_;
   std::atomic<uint64_t> writes_ = 0;

@@ -27,6 +27,8 @@ absl::Duration Now() {
 
 // Longer waits are looked at again in between.
 constexpr absl::Duration kLongestSleep = absl::Hours(1);
+// How many jobs of a group run at a time.
+constexpr int kMostOfGroup = 2;
 
 }  // namespace
 
@@ -54,6 +56,7 @@ class JobPool::Queue {
   // What is known of a job; the lock's.
   struct Entry {
     std::function<absl::Duration()> run;
+    std::string group;
     bool queued = false;
     bool running = false;
     // Woken while it ran.
@@ -189,17 +192,33 @@ class JobPool::Queue {
 
   std::shared_ptr<Entry> Take(bool patient)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    while (true) {
-      std::deque<std::shared_ptr<Entry>>& from =
-          patient && !slow_queue_.empty() ? slow_queue_ : quick_queue_;
-      if (from.empty()) return nullptr;
-      std::shared_ptr<Entry> entry = std::move(from.front());
-      from.pop_front();
+    std::shared_ptr<Entry> entry;
+    if (patient) entry = TakeFrom(&slow_queue_);
+    if (entry == nullptr) entry = TakeFrom(&quick_queue_);
+    return entry;
+  }
+
+  // The first whose group may have one more.
+  std::shared_ptr<Entry> TakeFrom(std::deque<std::shared_ptr<Entry>>* queue)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto it = queue->begin(); it != queue->end();) {
+      if ((*it)->stopped) {
+        (*it)->queued = false;
+        it = queue->erase(it);
+        continue;
+      }
+      if (!(*it)->group.empty() && running_of_[(*it)->group] >= kMostOfGroup) {
+        ++it;
+        continue;
+      }
+      std::shared_ptr<Entry> entry = std::move(*it);
+      queue->erase(it);
       entry->queued = false;
-      if (entry->stopped) continue;
       entry->running = true;
+      if (!entry->group.empty()) ++running_of_[entry->group];
       return entry;
     }
+    return nullptr;
   }
 
   void Ran(const std::shared_ptr<Entry>& entry, absl::Duration took,
@@ -207,6 +226,12 @@ class JobPool::Queue {
     MutexLock lock(&mutex_);
     entry->running = false;
     entry->slow = took > slow_;
+    if (!entry->group.empty()) {
+      if (--running_of_[entry->group] == 0) running_of_.erase(entry->group);
+      // For one of the group that had to wait, whoever may take it.
+      quick_work_.NotifyOne();
+      work_.NotifyOne();
+    }
     const bool again = std::exchange(entry->again, false);
     if (entry->stopped) {
       ended_run_.NotifyAll();
@@ -269,6 +294,8 @@ class JobPool::Queue {
   CondVar ended_run_;
   std::deque<std::shared_ptr<Entry>> quick_queue_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Entry>> slow_queue_ ABSL_GUARDED_BY(mutex_);
+  // Of each group of which one runs.
+  std::map<std::string, int> running_of_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<absl::Duration, std::shared_ptr<Entry>>, Later> timers_
       ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<Entry>> watched_ ABSL_GUARDED_BY(mutex_);
@@ -278,9 +305,11 @@ class JobPool::Queue {
 
 class JobPool::PooledJob final : public Job {
  public:
-  PooledJob(std::shared_ptr<Queue> queue, std::function<absl::Duration()> run)
+  PooledJob(std::shared_ptr<Queue> queue, std::function<absl::Duration()> run,
+            std::string group)
       : queue_(std::move(queue)), entry_(std::make_shared<Queue::Entry>()) {
     entry_->run = std::move(run);
+    entry_->group = std::move(group);
   }
   ~PooledJob() override { Stop(); }
 
@@ -326,8 +355,9 @@ JobPool::~JobPool() {
   timer_.Join();
 }
 
-std::shared_ptr<Job> JobPool::Add(std::function<absl::Duration()> run) {
-  return std::make_shared<PooledJob>(queue_, std::move(run));
+std::shared_ptr<Job> JobPool::Add(std::function<absl::Duration()> run,
+                                  std::string group) {
+  return std::make_shared<PooledJob>(queue_, std::move(run), std::move(group));
 }
 
 }  // namespace restate

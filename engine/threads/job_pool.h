@@ -41,7 +41,8 @@ class Job {
 // A run may block, as long as what it waits for needs no other job. So that jobs
 // which do, such as those of stores that no longer answer, do not keep the
 // others waiting, half of the threads never take a job whose last run was slow:
-// a job holds one of these up once at most, until it has become known for it.
+// a job holds one of these up once at most, until it has become known for it. And
+// of jobs that depend on the same store, a group, two run at a time.
 //
 // Thread-safe. One lock, not held while a job runs. Jobs may outlive the pool,
 // and do nothing then.
@@ -69,8 +70,10 @@ class JobPool {
 
   // `run` gives how long until it is to run again if nobody wakes it before,
   // absl::InfiniteDuration() for never. The first run is when it is woken.
-  // Whoever has it calls Job::Stop before what `run` needs goes away.
-  std::shared_ptr<Job> Add(std::function<absl::Duration()> run);
+  // Whoever has it calls Job::Stop before what `run` needs goes away. A job with
+  // an empty `group` is in none.
+  std::shared_ptr<Job> Add(std::function<absl::Duration()> run,
+                           std::string group = "");
 
   size_t threads() const { return workers_.size(); }
 

@@ -207,5 +207,42 @@ TEST(JobPool, SlowJobsLeaveThreadsToOthers) {
   for (const auto& job : quick) job->Stop();
 }
 
+// One store that did not answer was mounted at many places: all threads waited
+// for it.
+TEST(JobPool, OfAGroupTwoRunAtATime) {
+  const auto pool = Pool(4);
+  Counter began;
+  Counter let;
+  std::vector<std::shared_ptr<Job>> stuck;
+  for (int i = 0; i < 10; ++i) {
+    stuck.push_back(pool->Add(
+        [&] {
+          began.Add();
+          let.Await(1);
+          return kNever;
+        },
+        "store"));
+    stuck.back()->Wake();
+  }
+  began.Await(2);
+  Counter others;
+  std::vector<std::shared_ptr<Job>> free;
+  for (int i = 0; i < 3; ++i) {
+    free.push_back(pool->Add(
+        [&] {
+          others.Add();
+          return kNever;
+        },
+        i == 0 ? "" : "another"));
+    free.back()->Wake();
+    others.Await(i + 1);
+  }
+  EXPECT_EQ(began.value(), 2);
+  let.Add();
+  began.Await(10);
+  for (const auto& job : stuck) job->Stop();
+  for (const auto& job : free) job->Stop();
+}
+
 }  // namespace
 }  // namespace restate

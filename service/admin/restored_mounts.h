@@ -14,6 +14,8 @@ namespace restate {
 // already, from a restore that did not end or from the configuration, stays.
 // Blocks until it is done; not for the sequencer's thread or that of mounts.
 //   DATA_LOSS / CORRUPT: a record is unreadable.
+//   FAILED_PRECONDITION / MOUNT_NOT_ALLOWED: calls may not mount one of them
+//     here; nothing has been mounted.
 //   Errors of MountOperations::Mount, naming the mount.
 absl::Status RestoreMounts(MountOperations* mounts,
                            const std::map<std::string, std::string>& records);

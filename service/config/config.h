@@ -74,6 +74,8 @@ struct Config {
   std::string log_level = "info";
   // Never empty once complete (see Complete); one of them at the root.
   std::vector<MountConfig> mounts;
+  // What clients may mount.
+  MountsByRpc mounts_by_rpc;
   // What other servers may mount; clients of this one may only read there.
   std::vector<Path> exports;
   // Whose connections carry many clients: bounds per client do not hold there.

@@ -45,6 +45,7 @@ class Reader {
          {"data_dir", Text(&config_->data_dir, CheckNotEmpty)},
          {"log_level", Text(&config_->log_level, CheckLogLevel)},
          {"mounts", [this](auto& node) { return Mounts(node); }},
+         {"mounts_by_rpc", [this](auto& node) { return ByRpc(node); }},
          {"exports", [this](auto& node) { return Exports(node); }},
          {"trusted_proxies",
           [this](auto& node) { return TrustedProxies(node); }},
@@ -272,6 +273,51 @@ class Reader {
       config_->mounts.push_back(std::move(mount));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ByRpc(const YamlNode& node) {
+    MountsByRpc& allowed = config_->mounts_by_rpc;
+    return ReadMap(
+        node, "mounts_by_rpc",
+        {{"directories", Texts(&allowed.directories, ReadDirectory)},
+         {"addresses", Texts(&allowed.addresses, ReadAddress)},
+         // 0: nobody mounts by calls.
+         {"at_most", Number(&allowed.at_most, 0, 10'000)}});
+  }
+
+  static absl::StatusOr<std::string> ReadDirectory(const std::string& text) {
+    if (text.starts_with('/') && text.find('\0') == std::string::npos) {
+      return NormalDirectory(text);
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is not an absolute directory, such as "
+                     "/srv/app"));
+  }
+
+  static absl::StatusOr<std::string> ReadAddress(const std::string& text) {
+    if (!text.empty()) return text;
+    return absl::InvalidArgumentError(
+        "an address must not be empty: name it as clients do, such as "
+        "store.example.com:7420");
+  }
+
+  // A list of texts, each as `read` gives it.
+  ReadValue Texts(std::vector<std::string>* to,
+                  absl::StatusOr<std::string> (*read)(const std::string&)) {
+    return [this, to, read](const YamlNode& node) -> absl::Status {
+      if (!node.is_list()) {
+        return absl::InvalidArgumentError("must be a list of texts");
+      }
+      to->clear();
+      for (const YamlNodePtr& pointer : node.items) {
+        const YamlNode& item = *pointer;
+        if (!IsText(item)) return Error(item, "must be a text");
+        absl::StatusOr<std::string> text = read(item.text);
+        if (!text.ok()) return Error(item, std::string(text.status().message()));
+        to->push_back(*std::move(text));
+      }
+      return absl::OkStatus();
+    };
   }
 
   absl::Status Exports(const YamlNode& node) {

@@ -21,6 +21,10 @@ namespace restate {
 //       backend: filesystem
 //       directory: /etc/app
 //       cache: {flush_interval: 5s}
+//   mounts_by_rpc:
+//     directories: [/srv/app]
+//     addresses: ["store.example.com:7420"]
+//     at_most: 100
 //   limits:
 //     leaf_bytes: 1048576
 //

@@ -140,7 +140,7 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("listen: localhost:0\nlimit: 1\n"),
             "restate.yaml:2: unknown key \"limit\" in the file; allowed: "
             "data_dir, exports, http_listen, limits, listen, log_level, "
-            "mounts, trusted_proxies");
+            "mounts, mounts_by_rpc, trusted_proxies");
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
             "acknowledge_timeout, block_cache_bytes, commit_queue_bytes, "
@@ -164,7 +164,7 @@ TEST(ConfigFile, RefusesBadValues) {
   EXPECT_EQ(ErrorOf("- 1\n"),
             "restate.yaml:1: the file must be a map; its keys are data_dir, "
             "exports, http_listen, limits, listen, log_level, mounts, "
-            "trusted_proxies");
+            "mounts_by_rpc, trusted_proxies");
   EXPECT_EQ(ErrorOf("listen: here\n"),
             "restate.yaml:1: listen: \"here\" is not HOST:PORT, such as "
             "127.0.0.1:7420 or [::1]:7420");
@@ -266,6 +266,43 @@ TEST(ConfigFile, ReadsForWhomBoundsPerClientHold) {
             "networks, such as [10.0.0.0/8]");
   EXPECT_EQ(ErrorOf("limits: {per_client: no}\n"),
             "restate.yaml:1: per_client: must be on or off");
+}
+
+TEST(ConfigFile, ReadsWhatCallsMayMount) {
+  Config config;
+  EXPECT_TRUE(config.mounts_by_rpc.directories.empty());
+  EXPECT_TRUE(config.mounts_by_rpc.addresses.empty());
+  EXPECT_EQ(config.mounts_by_rpc.at_most, 100u);
+  ASSERT_TRUE(ReadConfigText("mounts_by_rpc:\n"
+                             "  directories: [/srv/./app/, /etc//app]\n"
+                             "  addresses: ['store:7', \"b:8\"]\n"
+                             "  at_most: 0\n",
+                             "restate.yaml", &config)
+                  .ok());
+  EXPECT_EQ(config.mounts_by_rpc.directories,
+            (std::vector<std::string>{"/srv/app", "/etc/app"}));
+  EXPECT_EQ(config.mounts_by_rpc.addresses,
+            (std::vector<std::string>{"store:7", "b:8"}));
+  EXPECT_EQ(config.mounts_by_rpc.at_most, 0u);
+}
+
+TEST(ConfigFile, RefusesBadMountsByRpc) {
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  directories: /srv\n"),
+            "restate.yaml:2: directories: must be a list of texts");
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  directories:\n  - /a\n  - b\n"),
+            "restate.yaml:4: \"b\" is not an absolute directory, such as "
+            "/srv/app");
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  addresses: [[a]]\n"),
+            "restate.yaml:2: must be a text");
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  addresses: [\"\"]\n"),
+            "restate.yaml:2: an address must not be empty: name it as clients "
+            "do, such as store.example.com:7420");
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  at_most: many\n"),
+            "restate.yaml:2: at_most: \"many\" must be a whole number from 0 "
+            "to 10000");
+  EXPECT_EQ(ErrorOf("mounts_by_rpc:\n  dirs: []\n"),
+            "restate.yaml:2: unknown key \"dirs\" in mounts_by_rpc; allowed: "
+            "addresses, at_most, directories");
 }
 
 TEST(ConfigFile, RefusesBadExports) {

@@ -98,14 +98,16 @@ absl::Status CheckMount(const MountConfig& mount) {
   return absl::OkStatus();
 }
 
+std::string NormalDirectory(const std::string& directory) {
+  std::string normal =
+      std::filesystem::path(directory).lexically_normal().string();
+  while (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  return normal;
+}
+
 MountConfig Normalized(MountConfig mount) {
   if (mount.directory.empty()) return mount;
-  std::string directory =
-      std::filesystem::path(mount.directory).lexically_normal().string();
-  while (directory.size() > 1 && directory.ends_with('/')) {
-    directory.pop_back();
-  }
-  mount.directory = std::move(directory);
+  mount.directory = NormalDirectory(mount.directory);
   return mount;
 }
 

@@ -1,9 +1,11 @@
 #ifndef RESTATE_SERVICE_CONFIG_MOUNT_CONFIG_H_
 #define RESTATE_SERVICE_CONFIG_MOUNT_CONFIG_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -40,10 +42,23 @@ struct MountConfig {
   std::optional<CachePolicy> cache;
 };
 
+// What may be mounted by calls (docs/operations.md).
+struct MountsByRpc {
+  // Directories that may be mounted, and all that is in them. Absolute and
+  // normal.
+  std::vector<std::string> directories;
+  // Addresses of remote stores, letter for letter.
+  std::vector<std::string> addresses;
+  // How many mounts made by calls there may be at a time, of every kind.
+  size_t at_most = 100;
+};
+
 // OK if it can be tried to open such a mount. INVALID_ARGUMENT / INVALID_REQUEST
 // saying what is missing or out of its bounds.
 absl::Status CheckMount(const MountConfig& mount);
 
+// A directory in the one form that is compared.
+std::string NormalDirectory(const std::string& directory);
 // The same mount, with its directory in the one form that is compared.
 MountConfig Normalized(MountConfig mount);
 

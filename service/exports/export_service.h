@@ -49,6 +49,9 @@ class ExportService final : public v1::BackendService::CallbackService {
                                   const v1::ApplyRequest* request,
                                   v1::ApplyResponse* response) override;
 
+  // As WorkThread::status, of its thread.
+  const absl::Status& status() const { return worker_.status(); }
+
  private:
   // The export that a call names. NOT_FOUND / NOT_EXPORTED; FAILED_PRECONDITION
   // / WRONG_STORE if `store_id` is set and another's.

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 namespace {
@@ -44,15 +45,20 @@ MetricsServer::~MetricsServer() {
   // The library looks whether it is to end when somebody connects, or else every
   // two seconds.
   std::atomic<bool> over = false;
-  std::thread knocking([this, &over] {
-    while (!over) {
-      Knock(address_);
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  });
+  Thread knocking;
+  // Without it the end takes two seconds.
+  knocking
+      .Start("restate-knock",
+             [this, &over] {
+               while (!over) {
+                 Knock(address_);
+                 std::this_thread::sleep_for(std::chrono::milliseconds(10));
+               }
+             })
+      .IgnoreError();
   exposer_ = nullptr;
   over = true;
-  knocking.join();
+  knocking.Join();
 }
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(

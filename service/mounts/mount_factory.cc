@@ -26,6 +26,7 @@ Mount AsMount(const MountConfig& config, std::unique_ptr<Backend> backend) {
   mount.backend = std::move(backend);
   mount.cache = config.cache;
   mount.identity = IdentityOf(config);
+  mount.depends_on = config.address;
   return mount;
 }
 
@@ -34,9 +35,14 @@ Mount AsMount(const MountConfig& config, std::unique_ptr<Backend> backend) {
 MountFactory::MountFactory(Options options) : options_(std::move(options)) {}
 
 absl::StatusOr<Mount> MountFactory::Open(const MountConfig& mount,
+                                         Source source,
                                          Revision last_revision) {
+  const absl::Status allowed = source == Source::kConfiguration
+                                   ? permission().CheckConfigured(mount)
+                                   : permission().CheckByRpc(mount);
+  if (!allowed.ok()) return allowed;
   absl::StatusOr<std::unique_ptr<Backend>> backend =
-      OpenBackend(mount, last_revision);
+      OpenBackend(mount, source, last_revision);
   if (!backend.ok()) return backend.status();
   return AsMount(mount, *std::move(backend));
 }
@@ -49,9 +55,13 @@ Mount MountFactory::MakeDown(const MountConfig& mount,
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenFiles(
-    const MountConfig& mount) {
+    const MountConfig& mount, Source source) {
   FilesystemOptions files;
   files.directory = mount.directory;
+  files.bounds = source == Source::kConfiguration
+                     ? permission().BoundsOfConfigured()
+                     : permission().BoundsByRpc(mount);
+  files.jobs = options_.jobs;
   files.format = FormatOf(mount.serializer);
   files.read_only = mount.read_only;
   files.limits = options_.write_limits;
@@ -62,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenFiles(
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenBackend(
-    const MountConfig& mount, Revision last_revision) {
+    const MountConfig& mount, Source source, Revision last_revision) {
   switch (mount.backend) {
     case BackendKind::kMemory:
       return std::make_unique<MemoryBackend>();
@@ -77,7 +87,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenBackend(
       }
       return options_.store->OpenMount(mount.at);
     case BackendKind::kFilesystem:
-      return OpenFiles(mount);
+      return OpenFiles(mount, source);
     case BackendKind::kRemote: {
       RemoteMountOptions remote;
       remote.store.address = mount.address;
@@ -87,6 +97,10 @@ absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenBackend(
       remote.backend.writer =
           absl::StrCat(options_.writer, mount.at.ToText());
       remote.backend.last_revision = last_revision;
+      remote.backend.jobs = options_.jobs;
+      if (source != Source::kCall) {
+        remote.backend.first_contact = absl::ZeroDuration();
+      }
       return OpenRemoteMount(std::move(remote));
     }
   }

@@ -8,8 +8,10 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/rocksdb/rocksdb_store.h"
 #include "engine/mount/mounted_backend.h"
+#include "engine/threads/job_pool.h"
 #include "engine/tree/tree.h"
 #include "service/config/mount_config.h"
+#include "service/mounts/mount_permission.h"
 
 namespace restate {
 
@@ -25,7 +27,15 @@ class MountFactory {
     std::string writer;
     // What a file that a person has edited may hold.
     tree::WriteLimits write_limits;
+    // What looks after mounts; outlives the mounts.
+    JobPool* jobs = nullptr;
+    MountPermission permission{{}, ""};
   };
+
+  // Who wants a mount: the configuration, a call of an earlier run, or a call.
+  // When the server starts, those of remote stores open before the store has
+  // answered: see Backend::AwaitFirstContact.
+  enum class Source { kConfiguration, kRecord, kCall };
 
   explicit MountFactory(Options options);
 
@@ -35,19 +45,24 @@ class MountFactory {
   //
   // For a rocksdb mount it is called by the sequencer's thread, or before that
   // begins; else by any.
+  //   FAILED_PRECONDITION / MOUNT_NOT_ALLOWED: see MountPermission.
   //   FAILED_PRECONDITION / NOT_STORABLE: the directory cannot be used, or there
   //     is no data directory.
   //   Errors of the backends' own Open.
-  absl::StatusOr<Mount> Open(const MountConfig& mount, Revision last_revision);
+  absl::StatusOr<Mount> Open(const MountConfig& mount, Source source,
+                             Revision last_revision);
 
   // The same place while the backend cannot be opened, because of `why`.
   // REQUIRES: a filesystem or remote mount.
   Mount MakeDown(const MountConfig& mount, const absl::Status& why);
 
+  const MountPermission& permission() const { return options_.permission; }
+
  private:
-  absl::StatusOr<std::unique_ptr<Backend>> OpenFiles(const MountConfig& mount);
+  absl::StatusOr<std::unique_ptr<Backend>> OpenFiles(const MountConfig& mount,
+                                                     Source source);
   absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(
-      const MountConfig& mount, Revision last_revision);
+      const MountConfig& mount, Source source, Revision last_revision);
 
   const Options options_;
 };

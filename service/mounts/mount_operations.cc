@@ -76,17 +76,59 @@ MountOperations::Mounted MountOperations::MountedAt(const Path& at) const {
 
 void MountOperations::Mount(const MountConfig& mount, Done done) {
   parts_.worker->Post([this, mount, done = std::move(done)]() mutable {
+    absl::Status status = Announce(mount.at);
+    if (!status.ok()) {
+      done(std::move(status));
+      return;
+    }
     absl::StatusOr<restate::Mount> opened = Open(mount);
     if (!opened.ok()) {
+      Arrived(mount.at);
       done(opened.status());
       return;
     }
     opened->definition = EncodeMountSpec(mount).SerializeAsString();
-    parts_.controller->AddMount(*std::move(opened), std::move(done));
+    parts_.controller->AddMount(
+        *std::move(opened), [this, at = mount.at, done = std::move(done)](
+                                absl::StatusOr<Revision> revision) mutable {
+          Arrived(at);
+          done(std::move(revision));
+        });
   });
 }
 
+absl::Status MountOperations::CheckAllowed(const MountConfig& mount) const {
+  return parts_.factory->permission().CheckByRpc(mount);
+}
+
+absl::Status MountOperations::Announce(const Path& at) {
+  // One that is on its way is counted by its place, for a moment it is in both.
+  std::set<Path> mounts;
+  for (const Mounted& mounted : parts_.controller->Mounts()) {
+    if (!mounted->definition().empty()) mounts.insert(mounted->at());
+  }
+  MutexLock lock(&mutex_);
+  mounts.insert(coming_.begin(), coming_.end());
+  // Says of itself that it is there already.
+  if (!mounts.contains(at)) {
+    absl::Status status =
+        parts_.factory->permission().CheckCount(mounts.size());
+    if (!status.ok()) return status;
+  }
+  coming_.insert(at);
+  return absl::OkStatus();
+}
+
+void MountOperations::Arrived(const Path& at) {
+  MutexLock lock(&mutex_);
+  coming_.erase(coming_.find(at));
+}
+
 absl::StatusOr<restate::Mount> MountOperations::Open(const MountConfig& mount) {
+  // First, so that who may not mount it hears nothing else.
+  if (absl::Status allowed = CheckAllowed(mount); !allowed.ok()) {
+    return allowed;
+  }
   // Asked before the backend is opened, which may change things on a disk.
   if (const Mounted there = MountedAt(mount.at); there != nullptr) {
     return MakeError(
@@ -97,11 +139,12 @@ absl::StatusOr<restate::Mount> MountOperations::Open(const MountConfig& mount) {
   }
   const Revision newest = parts_.controller->Published()->revision();
   if (mount.backend != BackendKind::kRocksDb) {
-    return parts_.factory->Open(mount, newest);
+    return parts_.factory->Open(mount, MountFactory::Source::kCall, newest);
   }
   std::promise<absl::StatusOr<restate::Mount>> opened;
   absl::Status status = parts_.controller->AtBoundary([&] {
-    opened.set_value(parts_.factory->Open(mount, newest));
+    opened.set_value(
+        parts_.factory->Open(mount, MountFactory::Source::kCall, newest));
   });
   if (!status.ok()) return status;
   return opened.get_future().get();

@@ -4,14 +4,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/controller/controller.h"
 #include "engine/mount/mounted_backend.h"
 #include "engine/path/path.h"
+#include "engine/sync/mutex.h"
 #include "restate/v1/mount.pb.h"
 #include "service/config/mount_config.h"
 #include "service/mounts/mount_factory.h"
@@ -40,8 +43,12 @@ class MountOperations {
   MountOperations(Parts parts, const std::vector<MountConfig>& configured);
 
   // Opens a backend and mounts it; gives the revision of the commit. `mount` is
-  // normalized. Errors of MountFactory::Open and Sequencer::AddMount.
+  // normalized. RESOURCE_EXHAUSTED / TOO_MANY_MOUNTS; errors of
+  // MountFactory::Open and Sequencer::AddMount.
   void Mount(const MountConfig& mount, Done done);
+  // Whether calls may mount it at all, without trying: FAILED_PRECONDITION /
+  // MOUNT_NOT_ALLOWED.
+  absl::Status CheckAllowed(const MountConfig& mount) const;
 
   // Flushes, then unmounts: first while writes go on, for that may take long,
   // then once more while none are taken. Errors of Sequencer::RemoveMount; the
@@ -88,8 +95,15 @@ class MountOperations {
   Mounted MountedAt(const Path& at) const;
   v1::MountInfo InfoOf(const MountedBackend& mounted) const;
 
+  // On the worker: that there may be one more, and that it is on its way.
+  absl::Status Announce(const Path& at);
+  void Arrived(const Path& at);
+
   const Parts parts_;
   std::map<Path, v1::MountSpec> configured_;
+  // Opened, and not yet known whether they are mounted.
+  mutable Mutex mutex_;
+  std::multiset<Path> coming_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restate

@@ -155,6 +155,40 @@ absl::StatusOr<StoreInfo> GrpcRemoteStore::GetInfo() {
   // Asked again and again anyway.
   const grpc::Status status =
       Call(&v1::BackendService::Stub::GetInfo, request, 0, &response);
+  return InfoOf(status, response);
+}
+
+void GrpcRemoteStore::StartGetInfo(
+    std::function<void(absl::StatusOr<StoreInfo>)> done) {
+  struct Asked {
+    grpc::ClientContext context;
+    v1::GetInfoRequest request;
+    v1::GetInfoResponse response;
+    std::function<void(absl::StatusOr<StoreInfo>)> done;
+  };
+  auto asked = std::make_unique<Asked>();
+  EncodePath(options_.root, asked->request.mutable_root());
+  asked->context.set_deadline(
+      absl::ToChronoTime(absl::Now() + options_.deadline));
+  asked->done = std::move(done);
+  if (!Begin(&asked->context)) {
+    asked->done(absl::UnavailableError("it is unmounted"));
+    return;
+  }
+  // gRPC's until it is answered.
+  Asked* const raw = asked.release();
+  stub_->async()->GetInfo(
+      &raw->context, &raw->request, &raw->response,
+      [this, raw](const grpc::Status& status) {
+        const std::unique_ptr<Asked> answered(raw);
+        End(&answered->context);
+        absl::StatusOr<StoreInfo> info = InfoOf(status, answered->response);
+        answered->done(std::move(info));
+      });
+}
+
+absl::StatusOr<StoreInfo> GrpcRemoteStore::InfoOf(
+    const grpc::Status& status, const v1::GetInfoResponse& response) const {
   if (!status.ok()) return ErrorOf(status);
   absl::StatusOr<StoreInfo> info = DecodeInfo(response);
   if (!info.ok()) return WrongAnswer(info.status());

@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <set>
@@ -50,6 +51,8 @@ class GrpcRemoteStore : public RemoteStore {
 
   const std::string& address() const override { return options_.address; }
   absl::StatusOr<StoreInfo> GetInfo() override;
+  void StartGetInfo(
+      std::function<void(absl::StatusOr<StoreInfo>)> done) override;
   absl::StatusOr<ScanPage> Scan(const std::string& store_id,
                                 const ScanRange& range) override;
   absl::Status Apply(const std::string& store_id,
@@ -70,6 +73,8 @@ class GrpcRemoteStore : public RemoteStore {
   void End(grpc::ClientContext* context);
   // Waits before a call is made again. False if it is not to be made.
   bool WaitToRetry(int attempt, absl::Time deadline);
+  absl::StatusOr<StoreInfo> InfoOf(const grpc::Status& status,
+                                   const v1::GetInfoResponse& response) const;
   // What was said, other than OK, as the class comment has it.
   absl::Status ErrorOf(const grpc::Status& status) const;
 

@@ -19,8 +19,8 @@ struct RemoteMountOptions {
 };
 
 // Opens a mount of a store that speaks restate.v1.BackendService. A store that
-// is down now is no error: the mount is down until it comes. Blocks for as long
-// as one call may take.
+// is down now is no error: the mount is down until it comes. Blocks until the
+// store has answered, for as long as RemoteBackendOptions::first_contact.
 //   INVALID_ARGUMENT: the address or the writer is empty, or the deadline is
 //     not positive.
 absl::StatusOr<std::unique_ptr<Backend>> OpenRemoteMount(

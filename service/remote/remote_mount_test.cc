@@ -9,6 +9,7 @@
 
 #include "engine/error/error.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 #include "service/remote/testing/store_server.h"
 
@@ -57,6 +58,7 @@ class RemoteMountTest : public testing::Test {
     options.store.backoff = absl::Milliseconds(1);
     options.backend.mount = P("/far");
     options.backend.writer = "w";
+    options.backend.jobs = SharedPool();
     options.backend.probe_interval_down = absl::Milliseconds(5);
     options.backend.health_changed = [this](const BackendHealth& health) {
       MutexLock lock(&mutex_);

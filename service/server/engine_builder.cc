@@ -71,12 +71,25 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   return store;
 }
 
+// No mount of the configuration is over the server's own data.
+absl::Status CheckConfigured(const Config& config,
+                             const MountPermission& permission) {
+  for (const MountConfig& mount : config.mounts) {
+    absl::Status status = permission.CheckConfigured(mount);
+    if (status.ok()) continue;
+    return Annotate(status, absl::StrCat("the configuration's mount at ",
+                                         mount.at.ToText(), ": "));
+  }
+  return absl::OkStatus();
+}
+
 // The mounts that the configuration names.
 absl::Status OpenConfigured(const Config& config, Revision last_revision,
                             MountFactory* factory,
                             std::vector<Mount>* mounts) {
   for (const MountConfig& mount : config.mounts) {
-    absl::StatusOr<Mount> opened = factory->Open(mount, last_revision);
+    absl::StatusOr<Mount> opened = factory->Open(
+        mount, MountFactory::Source::kConfiguration, last_revision);
     if (!opened.ok()) {
       return Annotate(opened.status(),
                       absl::StrCat("the mount at ", mount.at.ToText(),
@@ -114,7 +127,9 @@ absl::Status OpenRecorded(const RocksDbStore& store, Revision last_revision,
           mount->at.ToText());
       continue;
     }
-    absl::StatusOr<Mount> opened = factory->Open(*mount, last_revision);
+    // Also when the configuration has ceased to allow it since.
+    absl::StatusOr<Mount> opened =
+        factory->Open(*mount, MountFactory::Source::kRecord, last_revision);
     if (!opened.ok() && mount->backend == BackendKind::kRocksDb) {
       return opened.status();
     }
@@ -131,11 +146,13 @@ absl::Status OpenRecorded(const RocksDbStore& store, Revision last_revision,
 
 // `damage` is what an earlier attempt has found in the store; this one notes
 // what it finds in `found`.
-absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
-                                  const absl::Status& damage,
-                                  absl::Status* found) {
+absl::StatusOr<Engine> TryToStart(
+    const Config& config, const Clock* clock,
+    const std::function<void(bool taking_writes)>& health_changed,
+    const absl::Status& damage, absl::Status* found) {
   ControllerOptions options;
   options.clock = clock;
+  options.health_changed = health_changed;
   options.exports = config.exports;
   options.max_queued_commits = config.limits.commit_queue_length;
   options.max_queued_bytes = config.limits.commit_queue_bytes;
@@ -151,6 +168,15 @@ absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
   options.interceptions.timeout = config.limits.acknowledge_timeout;
   options.derivations = config.limits.derivations;
 
+  const MountPermission permission(config.mounts_by_rpc, config.data_dir);
+  absl::Status status = CheckConfigured(config, permission);
+  if (!status.ok()) return status;
+  Engine engine;
+  absl::StatusOr<std::unique_ptr<JobPool>> jobs = JobPool::Start();
+  if (!jobs.ok()) return jobs.status();
+  engine.jobs = *std::move(jobs);
+  options.jobs = engine.jobs.get();
+
   // With a data directory the store decides commits even if every mount is in
   // memory: revisions then go on after a restart.
   std::unique_ptr<RocksDbStore> store;
@@ -164,16 +190,19 @@ absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
   factory.store = store.get();
   factory.writer = store != nullptr ? store->state().epoch : NewEpoch();
   factory.write_limits = config.limits.request.write;
+  factory.jobs = engine.jobs.get();
+  factory.permission = permission;
   const Revision last_revision = store != nullptr ? store->state().reserved : 0;
-  Engine engine;
   engine.mounts = std::make_unique<MountFactory>(std::move(factory));
-  absl::Status status = OpenConfigured(config, last_revision,
-                                       engine.mounts.get(), &options.mounts);
+  status = OpenConfigured(config, last_revision, engine.mounts.get(),
+                          &options.mounts);
   if (status.ok() && store != nullptr) {
     status = OpenRecorded(*store, last_revision, engine.mounts.get(),
                           &options.mounts);
   }
   if (!status.ok()) return status;
+  // All were asked at once.
+  for (const Mount& mount : options.mounts) mount.backend->AwaitFirstContact();
   if (store != nullptr) {
     absl::StatusOr<std::unique_ptr<Backend>> derived =
         store->OpenMount(DerivedStorePlace());
@@ -193,14 +222,16 @@ absl::StatusOr<Engine> TryToStart(const Config& config, const Clock* clock,
 
 }  // namespace
 
-absl::StatusOr<Engine> StartEngine(const Config& config, const Clock* clock) {
+absl::StatusOr<Engine> StartEngine(
+    const Config& config, const Clock* clock,
+    const std::function<void(bool taking_writes)>& health_changed) {
   absl::Status found;
   absl::StatusOr<Engine> engine =
-      TryToStart(config, clock, absl::OkStatus(), &found);
+      TryToStart(config, clock, health_changed, absl::OkStatus(), &found);
   if (!config.accept_data_loss || !absl::IsDataLoss(found)) return engine;
   // The files are whole, and what the records in them say is not.
   const absl::Status damage = found;
-  return TryToStart(config, clock, damage, &found);
+  return TryToStart(config, clock, health_changed, damage, &found);
 }
 
 }  // namespace restate

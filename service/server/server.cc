@@ -42,19 +42,27 @@ int GrpcBytes(size_t bytes) { return static_cast<int>(bytes); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
                                                       const Clock* clock) {
-  absl::StatusOr<Engine> engine = StartEngine(config, clock);
+  auto health = std::make_unique<HealthReport>();
+  absl::StatusOr<Engine> engine = StartEngine(
+      config, clock, [raw = health.get()](bool taking_writes) {
+        raw->Report(taking_writes);
+      });
   if (!engine.ok()) return engine.status();
   std::unique_ptr<Server> server(
-      new Server(config, clock, *std::move(engine)));
+      new Server(config, clock, std::move(health), *std::move(engine)));
+  absl::Status status = server->ThreadsStarted();
   // Metrics first: a server that does not start has served no call.
-  absl::Status status = server->ServeMetrics(config);
+  if (status.ok()) status = server->ServeMetrics(config);
   if (status.ok()) status = server->Listen(config);
   if (!status.ok()) return status;
   return server;
 }
 
-Server::Server(const Config& config, const Clock* clock, Engine engine)
+Server::Server(const Config& config, const Clock* clock,
+               std::unique_ptr<HealthReport> health, Engine engine)
     : clock_(clock),
+      health_(std::move(health)),
+      jobs_(std::move(engine.jobs)),
       mount_factory_(std::move(engine.mounts)),
       controller_(std::move(engine.controller)),
       clients_({.per_client = config.limits.per_client,
@@ -105,6 +113,17 @@ Server::Server(const Config& config, const Clock* clock, Engine engine)
 Server::~Server() {
   const absl::Status status = Stop();
   if (!status.ok()) spdlog::error("stopping: {}", status.ToString());
+}
+
+absl::Status Server::ThreadsStarted() const {
+  for (const absl::Status& status :
+       {read_thread_.status(), subscribe_thread_.status(),
+        restore_thread_.status(), mount_thread_.status(),
+        pump_threads_.status(), patient_threads_.status(),
+        export_service_.status()}) {
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Server::ServeMetrics(const Config& config) {
@@ -170,11 +189,12 @@ absl::Status Server::Listen(const Config& config) {
   }
   address_ = absl::StrCat(
       config.listen.substr(0, config.listen.rfind(':')), ":", port);
-  ReportHealth(true);
+  health_->Start(grpc_server_->GetHealthCheckService());
   engine_ticker_ = std::make_unique<Ticker>(
       kEngineTickInterval, [this] { controller_->Tick(clock_->Now()); });
   ticker_ = std::make_unique<Ticker>(kTickInterval, [this] { Tick(); });
-  return absl::OkStatus();
+  return engine_ticker_->status().ok() ? ticker_->status()
+                                       : engine_ticker_->status();
 }
 
 void Server::Tick() {
@@ -191,19 +211,6 @@ void Server::Tick() {
   } else {
     spdlog::error("taking no writes: {}", health.ToString());
   }
-  ReportHealth(healthy_);
-}
-
-void Server::ReportHealth(bool serving) {
-  grpc::HealthCheckServiceInterface* const health =
-      grpc_server_->GetHealthCheckService();
-  health->SetServingStatus(serving);
-  health->SetServingStatus(v1::StateService::service_full_name(), serving);
-  health->SetServingStatus(v1::EventService::service_full_name(), serving);
-  health->SetServingStatus(v1::DerivationService::service_full_name(),
-                           serving);
-  // Whoever looks after the server is served also when it takes no writes.
-  health->SetServingStatus(v1::AdminService::service_full_name(), true);
 }
 
 absl::Status Server::Stop() {
@@ -212,9 +219,7 @@ absl::Status Server::Stop() {
   metrics_server_.reset();
   engine_ticker_.reset();
   ticker_.reset();
-  if (grpc_server_ != nullptr) {
-    grpc_server_->GetHealthCheckService()->Shutdown();
-  }
+  health_->Stop();
   open_streams_.Drain();
   const absl::Status status = controller_->Stop();
   if (!open_streams_.WaitUntilNone(kStreamGrace)) {

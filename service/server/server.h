@@ -22,6 +22,7 @@
 #include "service/mounts/mount_log.h"
 #include "service/mounts/mount_operations.h"
 #include "service/server/engine_builder.h"
+#include "service/server/health_report.h"
 #include "service/server/ticker.h"
 #include "service/state/state_service.h"
 #include "service/streams/open_streams.h"
@@ -39,6 +40,7 @@ class Server {
   // Opens the stores, and serves. `config` is complete (see Complete); `clock`
   // outlives the server.
   //   UNAVAILABLE: one of the addresses cannot be listened on.
+  //   RESOURCE_EXHAUSTED / TOO_MANY_THREADS.
   //   Errors of StartEngine.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
                                                        const Clock* clock);
@@ -61,16 +63,20 @@ class Server {
   absl::Status Stop();
 
  private:
-  Server(const Config& config, const Clock* clock, Engine engine);
+  Server(const Config& config, const Clock* clock,
+         std::unique_ptr<HealthReport> health, Engine engine);
 
+  // Whether the threads of the members could be started.
+  absl::Status ThreadsStarted() const;
   absl::Status ServeMetrics(const Config& config);
   absl::Status Listen(const Config& config);
   // Once a second.
   void Tick();
-  void ReportHealth(bool serving);
 
   const Clock* const clock_;
   // In the order in which they need each other; destroyed the other way round.
+  const std::unique_ptr<HealthReport> health_;
+  const std::unique_ptr<JobPool> jobs_;
   const std::unique_ptr<MountFactory> mount_factory_;
   const std::unique_ptr<Controller> controller_;
   const PeerClients clients_;

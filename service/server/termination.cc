@@ -26,12 +26,13 @@ Termination::Termination() {
   signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = Signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  thread_ = std::thread([this] { Loop(); });
+  status_ = thread_.Start("restate-signals", [this] { Loop(); });
 }
 
 Termination::~Termination() {
-  pthread_kill(thread_.native_handle(), kEndSignal);
-  thread_.join();
+  if (!thread_.running()) return;
+  pthread_kill(thread_.handle(), kEndSignal);
+  thread_.Join();
 }
 
 int Termination::Wait() {
@@ -41,7 +42,6 @@ int Termination::Wait() {
 }
 
 void Termination::Loop() {
-  pthread_setname_np(pthread_self(), "restate-signals");
   const sigset_t signals = Signals();
   while (true) {
     int received = 0;

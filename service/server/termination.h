@@ -1,10 +1,10 @@
 #ifndef RESTATE_SERVICE_SERVER_TERMINATION_H_
 #define RESTATE_SERVICE_SERVER_TERMINATION_H_
 
-#include <thread>
-
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -20,6 +20,9 @@ class Termination {
   Termination(const Termination&) = delete;
   Termination& operator=(const Termination&) = delete;
 
+  // OK, or RESOURCE_EXHAUSTED / TOO_MANY_THREADS: then no signal is taken.
+  const absl::Status& status() const { return status_; }
+
   // Waits for the first signal; gives its number.
   int Wait();
 
@@ -30,7 +33,8 @@ class Termination {
   CondVar received_;
   // 0 before the first.
   int signal_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::thread thread_;
+  Thread thread_;
+  absl::Status status_;
 };
 
 }  // namespace restate

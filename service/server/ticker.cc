@@ -1,7 +1,5 @@
 #include "service/server/ticker.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -9,7 +7,9 @@
 namespace restate {
 
 Ticker::Ticker(absl::Duration interval, std::function<void()> tick)
-    : interval_(interval), tick_(std::move(tick)), thread_([this] { Loop(); }) {}
+    : interval_(interval),
+      tick_(std::move(tick)),
+      status_(thread_.Start("restate-ticker", [this] { Loop(); })) {}
 
 Ticker::~Ticker() {
   {
@@ -17,11 +17,10 @@ Ticker::~Ticker() {
     stopping_ = true;
   }
   stop_.NotifyOne();
-  thread_.join();
+  thread_.Join();
 }
 
 void Ticker::Loop() {
-  pthread_setname_np(pthread_self(), "restate-ticker");
   while (true) {
     {
       const absl::Time next = absl::Now() + interval_;

@@ -2,11 +2,12 @@
 #define RESTATE_SERVICE_SERVER_TICKER_H_
 
 #include <functional>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -20,6 +21,9 @@ class Ticker {
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
+  // OK, or RESOURCE_EXHAUSTED / TOO_MANY_THREADS: then nothing is called.
+  const absl::Status& status() const { return status_; }
+
  private:
   void Loop();
 
@@ -29,7 +33,8 @@ class Ticker {
   CondVar stop_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Last, so that it starts when the rest is there.
-  std::thread thread_;
+  Thread thread_;
+  const absl::Status status_;
 };
 
 }  // namespace restate

@@ -1,13 +1,12 @@
 #include "service/streams/work_thread.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 namespace restate {
 
 WorkThread::WorkThread(std::string name)
-    : name_(std::move(name)), thread_([this] { Loop(); }) {}
+    : name_(std::move(name)),
+      status_(thread_.Start(name_, [this] { Loop(); })) {}
 
 WorkThread::~WorkThread() {
   {
@@ -15,7 +14,7 @@ WorkThread::~WorkThread() {
     stopping_ = true;
   }
   wake_.NotifyOne();
-  thread_.join();
+  thread_.Join();
 }
 
 void WorkThread::Post(Task task) {
@@ -30,7 +29,6 @@ void WorkThread::Post(Task task) {
 }
 
 void WorkThread::Loop() {
-  pthread_setname_np(pthread_self(), name_.c_str());
   std::vector<Task> batch;
   while (true) {
     {

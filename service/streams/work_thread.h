@@ -2,12 +2,13 @@
 #define RESTATE_SERVICE_STREAMS_WORK_THREAD_H_
 
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/thread.h"
 
 namespace restate {
 
@@ -29,6 +30,10 @@ class WorkThread {
   WorkThread(const WorkThread&) = delete;
   WorkThread& operator=(const WorkThread&) = delete;
 
+  // OK, or RESOURCE_EXHAUSTED / TOO_MANY_THREADS: then it is of no use, and
+  // nothing may be posted.
+  const absl::Status& status() const { return status_; }
+
   void Post(Task task);
 
  private:
@@ -40,7 +45,8 @@ class WorkThread {
   std::vector<Task> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Last, so that it starts when the rest is there.
-  std::thread thread_;
+  Thread thread_;
+  const absl::Status status_;
 };
 
 }  // namespace restate

@@ -23,6 +23,13 @@ WorkThreads::WorkThreads(const std::string& name, size_t count) {
   }
 }
 
+absl::Status WorkThreads::status() const {
+  for (const auto& thread : threads_) {
+    if (!thread->status().ok()) return thread->status();
+  }
+  return absl::OkStatus();
+}
+
 WorkThread* WorkThreads::Next() {
   return threads_[next_.fetch_add(1, std::memory_order_relaxed) %
                   threads_.size()]

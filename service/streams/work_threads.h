@@ -24,6 +24,9 @@ class WorkThreads {
   // `count` of them, at least one.
   WorkThreads(const std::string& name, size_t count);
 
+  // As WorkThread::status, of all of them.
+  absl::Status status() const;
+
   // The thread for the next stream.
   WorkThread* Next();
 

@@ -37,6 +37,7 @@ class MetricsTest : public ServerTest {
   }
 
   bool Metrics() const override { return true; }
+  std::string Config() const override { return MountsByRpc({"127.0.0.1:1"}); }
 
   Scrape Now() {
     absl::StatusOr<Scrape> scrape = Scrape::Of(server().http_address());

@@ -55,6 +55,7 @@ class MountFilesTest : public ServerTest {
   explicit MountFilesTest(Storage storage = Storage::kRocksDb)
       : ServerTest(storage) {}
 
+  std::string Config() const override { return MountsByRpc(); }
   MountClient Mounts() { return MountClient(client().channel()); }
   std::string directory() const { return directory_.path() + "/state"; }
   std::string Spec(const std::string& more = "") const {

@@ -19,7 +19,6 @@ namespace {
 class MountRemoteTest : public ServerTest {
  protected:
   void SetUp() override {
-    ServerTest::SetUp();
     const std::string config = files_.path() + "/far.yaml";
     std::ofstream(config) << "exports: [{path: /shared}]\n";
     ServerProcess::Options options;
@@ -28,7 +27,9 @@ class MountRemoteTest : public ServerTest {
     auto far = ServerProcess::Start(options);
     ASSERT_TRUE(far.ok()) << far.status();
     far_ = *std::move(far);
+    ServerTest::SetUp();
   }
+  std::string Config() const override { return MountsByRpc({far_->address()}); }
   MountClient Mounts() { return MountClient(client().channel()); }
   std::string Spec(const std::string& deadline = "5s") const {
     return R"({"path": {"text": "/r"}, "remote": {"address": ")" +

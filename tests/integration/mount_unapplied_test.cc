@@ -28,6 +28,9 @@ class MountUnappliedTest : public ServerTest {
   }
   ~MountUnappliedTest() override { gate_.Open(); }
 
+  std::string Config() const override {
+    return MountsByRpc({store_server_.address()});
+  }
   MountClient Mounts() { return MountClient(client().channel()); }
   // The store in the network, at /r.
   void MountStore() {

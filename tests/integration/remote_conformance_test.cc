@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/backend/conformance/conformance_suite.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 #include "service/remote/remote_mount.h"
 #include "service/remote/testing/store_server.h"
@@ -29,6 +30,7 @@ std::unique_ptr<Backend> Mount(const std::string& address, const Path& root,
   options.store.root = root;
   options.backend.mount = at;
   options.backend.writer = "near";
+  options.backend.jobs = SharedPool();
   // Several calls for the larger batches.
   options.backend.max_apply_bytes = size_t{1} << 16;
   return *OpenRemoteMount(std::move(options));

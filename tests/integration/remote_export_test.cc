@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/error/error.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 #include "service/remote/remote_mount.h"
 #include "tests/support/error_info.h"
@@ -37,6 +38,7 @@ class RemoteExportTest : public ServerTest {
     options.store.deadline = absl::Minutes(5);
     options.backend.mount = P("/far");
     options.backend.writer = writer;
+    options.backend.jobs = SharedPool();
     return *OpenRemoteMount(std::move(options));
   }
   Tree Read(Backend& backend, std::string_view path) {

@@ -9,6 +9,7 @@
 
 #include "engine/backend/conformance/model.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "engine/tree/testing/random_tree.h"
 #include "gtest/gtest.h"
 #include "service/remote/remote_mount.h"
@@ -164,6 +165,7 @@ class RemoteRandomTest : public testing::TestWithParam<Side> {
     options.store.root = far_->root();
     options.backend.mount = *Path::Parse("/far");
     options.backend.writer = "near";
+    options.backend.jobs = SharedPool();
     options.backend.max_apply_bytes = 500;
     options.backend.probe_interval_down = absl::Milliseconds(5);
     options.backend.health_changed = [this](const BackendHealth& health) {

@@ -28,6 +28,9 @@ class SlowMountTest : public ServerTest {
   }
   ~SlowMountTest() override { gate_.Open(); }
 
+  std::string Config() const override {
+    return MountsByRpc({store_server_.address()});
+  }
   void SetUp() override {
     ServerTest::SetUp();
     MountClient mounts(client().channel());

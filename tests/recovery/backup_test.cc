@@ -65,6 +65,7 @@ v1::GetStatusResponse StatusOf(const std::string& address) {
 
 class BackupTest : public ServerTest {
  protected:
+  std::string Config() const override { return MountsByRpc(); }
   // A second server, empty, on a directory of its own.
   void StartOther() {
     other_data_ = std::make_unique<TempDir>();
@@ -152,6 +153,34 @@ TEST_F(BackupTest, WhatWasMountedIsMountedAgainAndHoldsWhatItHeld) {
   Client restored(other());
   ASSERT_TRUE(MountClient(restored.channel()).Unmount("/x/y").ok());
   EXPECT_EQ(restored.Get("/x"), R"({"a":1})");
+}
+
+// A backup that somebody made by hand would have mounted anything.
+TEST_F(BackupTest, WhatCallsMayNotMountIsNotRestoredEither) {
+  MountClient mounts(client().channel());
+  ASSERT_TRUE(
+      mounts.Mount(R"({"path": {"text": "/x"}, "rocksdb": {}})").ok());
+  const TempDir files;
+  ASSERT_TRUE(mounts
+                  .Mount(R"({"path": {"text": "/f"}, "filesystem":
+                             {"directory": ")" +
+                         files.path() + "/state\"}}")
+                  .ok());
+  client().Set("/f/a", "1");
+  const std::vector<std::string> parts = BackUp(server().address());
+
+  // Its configuration allows nothing.
+  StartOther();
+  const auto reply = Restore(other(), parts);
+  EXPECT_EQ(CodeAndReason(reply.status),
+            "FAILED_PRECONDITION / MOUNT_NOT_ALLOWED");
+  EXPECT_NE(reply.status.error_message().find("the mount at /f: "),
+            std::string::npos)
+      << reply.status.error_message();
+  // And nothing of it is there.
+  Client restored(other());
+  EXPECT_EQ(MountClient(restored.channel()).Outline(),
+            "/=rocksdb /tmp=memory");
 }
 
 TEST_F(BackupTest, IsRefusedByAServerThatHoldsSomething) {

@@ -92,4 +92,15 @@ std::string MountClient::Outline() {
   return outline;
 }
 
+std::string MountsByRpc(const std::vector<std::string>& addresses) {
+  const char* base = std::getenv("TEST_TMPDIR");
+  std::string config = "mounts_by_rpc:\n  directories: [\"" +
+                       std::string(base == nullptr ? "/tmp" : base) +
+                       "\"]\n  addresses: [";
+  for (const std::string& address : addresses) {
+    config += "\"" + address + "\", ";
+  }
+  return config + "]\n";
+}
+
 }  // namespace restate::test

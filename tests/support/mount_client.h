@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "grpcpp/channel.h"
 #include "restate/v1/admin_service.grpc.pb.h"
@@ -40,6 +41,10 @@ class MountClient {
  private:
   const std::unique_ptr<v1::AdminService::Stub> stub_;
 };
+
+// For the configuration of a server: calls may mount directories of tests (see
+// TempDir), and these addresses.
+std::string MountsByRpc(const std::vector<std::string>& addresses = {});
 
 }  // namespace restate::test
 

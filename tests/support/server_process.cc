@@ -211,14 +211,22 @@ int ServerProcess::Terminate() {
   return WaitForExit();
 }
 
-int64_t ServerProcess::ResidentBytes() const {
+int64_t ServerProcess::FromStatus(const std::string& field) const {
   std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
   std::string word;
   while (status >> word) {
-    int64_t kilobytes = 0;
-    if (word == "VmRSS:" && status >> kilobytes) return kilobytes * 1024;
+    int64_t number = 0;
+    if (word == field && status >> number) return number;
   }
   return 0;
+}
+
+int64_t ServerProcess::ResidentBytes() const {
+  return FromStatus("VmRSS:") * 1024;
+}
+
+int ServerProcess::Threads() const {
+  return static_cast<int>(FromStatus("Threads:"));
 }
 
 std::string ServerProcess::Log() const {

@@ -47,6 +47,8 @@ class ServerProcess {
   bool running() const { return pid_ > 0; }
   // What it has in memory now (VmRSS), in bytes; 0 if it does not run.
   int64_t ResidentBytes() const;
+  // How many threads it has now; 0 if it does not run.
+  int Threads() const;
 
   // SIGKILL, and waits until it is gone.
   void Kill();
@@ -70,6 +72,8 @@ class ServerProcess {
  private:
   explicit ServerProcess(Options options);
 
+  // A number of /proc/PID/status; 0 if it does not run.
+  int64_t FromStatus(const std::string& field) const;
   // Reads the lines that name the addresses.
   absl::Status ReadAddresses(int stdout_fd);
 

@@ -6,6 +6,9 @@ import subprocess
 import tempfile
 import unittest
 
+# Where tests put their directories, and calls may mount them.
+SCRATCH = os.environ.get("TEST_TMPDIR", tempfile.gettempdir())
+
 
 class ServerProcess:
     """restated on a port of 127.0.0.1 that it keeps over restarts.
@@ -16,6 +19,12 @@ class ServerProcess:
 
     def __init__(self, data_dir=None):
         self._arguments = ["--data-dir", data_dir] if data_dir else []
+        # Removed with this.
+        self._config = tempfile.NamedTemporaryFile(
+            "w", suffix=".yaml", dir=SCRATCH
+        )
+        self._config.write(f'mounts_by_rpc: {{directories: ["{SCRATCH}"]}}\n')
+        self._config.flush()
         self._process = None
         self.address = "127.0.0.1:0"
         self.start()
@@ -29,6 +38,8 @@ class ServerProcess:
                 self.address,
                 "--http-listen",
                 "off",
+                "--config",
+                self._config.name,
                 *self._arguments,
             ],
             stdout=subprocess.PIPE,

@@ -14,6 +14,7 @@
 #include "engine/backend/faulty/faulty_backend.h"
 #include "engine/backend/hybrid/hybrid_snapshot.h"
 #include "engine/backend/memory/memory_backend.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -111,6 +112,7 @@ std::unique_ptr<MountedBackend> TreeUnderTest::NewMounted(
   if (cached) mount.cache = CachePolicy{absl::InfiniteDuration()};
   MountedBackend::Options options;
   options.clock = &clock_;
+  options.jobs = SharedPool();
   options.flush = [this](Backend& backend, std::vector<Write> writes,
                          Revision revision) {
     const std::optional<uint32_t> kept = backend.commit_store_mount();

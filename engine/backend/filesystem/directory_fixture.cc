@@ -35,7 +35,6 @@ DirectoryFixture::DirectoryFixture() {
   fs::remove_all(scratch_);
   fs::create_directories(scratch_);
   options_.directory = scratch_ + "/state";
-  options_.watch = false;
 }
 
 DirectoryFixture::~DirectoryFixture() {

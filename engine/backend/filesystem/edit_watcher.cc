@@ -1,7 +1,5 @@
 #include "engine/backend/filesystem/edit_watcher.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -31,46 +29,43 @@ constexpr std::string_view kTemporaryPrefix = ".restate-tmp-";
 
 }  // namespace
 
-EditWatcher::EditWatcher(absl::Duration quiet, std::function<bool()> rescan)
+EditWatcher::EditWatcher(JobPool* jobs, absl::Duration quiet,
+                         std::function<bool()> rescan)
     : quiet_(quiet),
       rescan_(std::move(rescan)),
       inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
-      poked_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+      job_(jobs->Add([this] { return Step(); })) {
   if (inotify_.valid()) return;
-  problem_ = absl::StrCat(
-      "edits are not noticed (", std::generic_category().message(errno),
-      "): raise fs.inotify.max_user_instances and restart");
+  SetProblem("edits are not noticed", errno, "fs.inotify.max_user_instances");
 }
 
-EditWatcher::~EditWatcher() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  Poke();
-  if (thread_.joinable()) thread_.join();
-}
+EditWatcher::~EditWatcher() { job_->Stop(); }
 
-void EditWatcher::Start() {
-  thread_ = std::thread([this] { Run(); });
-}
+void EditWatcher::Start() { job_->Wake(); }
 
 void EditWatcher::Watch(int fd) {
   if (!inotify_.valid()) return;
   // By way of /proc, because the name may lead elsewhere by now.
   const std::string name = absl::StrCat("/proc/self/fd/", fd);
   if (inotify_add_watch(inotify_.get(), name.c_str(), kEvents) >= 0) return;
-  MutexLock lock(&mutex_);
-  problem_ = absl::StrCat(
-      "edits in some directories are not noticed (",
-      std::generic_category().message(errno),
-      "): raise fs.inotify.max_user_watches and restart");
+  SetProblem("edits in some directories are not noticed", errno,
+             "fs.inotify.max_user_watches");
 }
 
 void EditWatcher::Poke() {
-  const uint64_t one = 1;
-  // It can only fail when it is readable already.
-  (void)!write(poked_.get(), &one, sizeof(one));
+  {
+    MutexLock lock(&mutex_);
+    poked_ = true;
+  }
+  job_->Wake();
+}
+
+void EditWatcher::SetProblem(const std::string& what, int error,
+                             const std::string& setting) {
+  MutexLock lock(&mutex_);
+  problem_ =
+      absl::StrCat(what, " (", std::generic_category().message(error),
+                   "): raise ", setting, " and restart");
 }
 
 std::string EditWatcher::problem() const {
@@ -78,40 +73,37 @@ std::string EditWatcher::problem() const {
   return problem_;
 }
 
-bool EditWatcher::stopping() const {
-  MutexLock lock(&mutex_);
-  return stopping_;
+absl::Duration EditWatcher::UntilRescan(absl::Duration now) const {
+  const absl::Duration quiet = std::min(last_news_ + quiet_,
+                                        first_news_ + kPatience * quiet_);
+  return std::min(look_at_, quiet) - now;
 }
 
-void EditWatcher::Run() {
+absl::Duration EditWatcher::Step() {
   const SystemClock clock;
-  while (!stopping()) {
-    const bool done = rescan_();
-    bool news = false;
-    while (!news && !stopping()) {
-      news = WaitForNews(done ? absl::InfiniteDuration() : kPatience * quiet_);
-      if (!done) break;
-    }
-    const absl::Duration first = clock.Monotonic();
-    while (news && !stopping() &&
-           clock.Monotonic() - first < kPatience * quiet_) {
-      news = WaitForNews(quiet_);
-    }
+  absl::Duration now = clock.Monotonic();
+  bool poked = false;
+  {
+    MutexLock lock(&mutex_);
+    poked = std::exchange(poked_, false);
   }
-}
-
-bool EditWatcher::WaitForNews(absl::Duration timeout) {
-  pollfd descriptors[] = {{poked_.get(), POLLIN, 0},
-                          {inotify_.get(), POLLIN, 0}};
-  const int milliseconds =
-      timeout == absl::InfiniteDuration()
-          ? -1
-          : static_cast<int>(absl::ToInt64Milliseconds(timeout));
-  if (poll(descriptors, 2, milliseconds) <= 0) return false;
-  uint64_t count = 0;
-  const bool poked =
-      read(poked_.get(), &count, sizeof(count)) == sizeof(count);
-  return ReadEvents() || poked;
+  if (ReadEvents() || poked) {
+    first_news_ = std::min(first_news_, now);
+    last_news_ = now;
+  }
+  absl::Duration wait = UntilRescan(now);
+  if (wait <= absl::ZeroDuration()) {
+    first_news_ = last_news_ = absl::InfiniteDuration();
+    const bool done = rescan_();
+    now = clock.Monotonic();
+    look_at_ = done ? absl::InfiniteDuration() : now + kPatience * quiet_;
+    wait = UntilRescan(now);
+  }
+  if (inotify_.valid() && !job_->WakeWhenReadable(inotify_.get())) {
+    // What cannot be waited for is looked at now and then.
+    wait = std::min(wait, kPatience * quiet_);
+  }
+  return wait;
 }
 
 bool EditWatcher::ReadEvents() {

@@ -21,7 +21,7 @@ const std::string& RecordName() {
 absl::StatusOr<std::unique_ptr<FilesystemBackend>> FilesystemBackend::Open(
     const FilesystemOptions& options, const MakeDirectory& make) {
   absl::StatusOr<FileDescriptor> root =
-      StateDirectory::OpenRoot(options.directory, !options.read_only);
+      OpenDirectoryRoot(options.directory, !options.read_only, options.bounds);
   if (!root.ok()) return root.status();
   std::unique_ptr<StateDirectory> directory =
       make ? make(options.directory, *std::move(root))
@@ -206,16 +206,16 @@ void FilesystemBackend::WatchEdits(EditListener listener) {
     MutexLock io(&io_mutex_);
     ended = std::move(watcher_);
   }
-  // Joins the thread, which may want the locks.
+  // Waits for the job, which may want the locks.
   ended = nullptr;
-  const bool start = listener != nullptr && options_.watch;
+  const bool start = listener != nullptr && options_.jobs != nullptr;
   {
     MutexLock lock(&mutex_);
     listener_ = std::move(listener);
   }
   if (!start) return;
   MutexLock io(&io_mutex_);
-  watcher_ = std::make_unique<EditWatcher>(options_.quiet,
+  watcher_ = std::make_unique<EditWatcher>(options_.jobs, options_.quiet,
                                            [this] { return Rescan().ok(); });
   watcher_->Start();
 }

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/filesystem/directory_root.h"
 #include "engine/backend/filesystem/directory_scan.h"
 #include "engine/backend/filesystem/edit_watcher.h"
 #include "engine/backend/filesystem/file_names.h"
@@ -34,14 +35,17 @@ namespace restate {
 struct FilesystemOptions {
   // Made if it is not there, unless read-only.
   std::string directory;
+  // Where it may be.
+  DirectoryBounds bounds;
   FileFormat format = FileFormat::kJson;
   // Writes by clients are refused; edits of the files still count. A directory
   // that cannot be written is read-only of itself.
   bool read_only = false;
   // How long nothing may have happened before edits are read.
   absl::Duration quiet = absl::Milliseconds(100);
-  // Whether WatchEdits starts a thread; without it, Rescan is called by hand.
-  bool watch = true;
+  // What WatchEdits looks for edits with; outlives the backend. Null: Rescan is
+  // called by hand.
+  JobPool* jobs = nullptr;
   // What a file that a person has written may hold.
   tree::WriteLimits limits;
   // Larger files are left out.
@@ -72,6 +76,7 @@ class FilesystemBackend : public Backend {
 
   // Opens and loads a directory. Errors: FAILED_PRECONDITION / NOT_STORABLE if
   // it is no directory, is in use, or was written with another format;
+  // FAILED_PRECONDITION / MOUNT_NOT_ALLOWED if it is out of its bounds;
   // UNAVAILABLE if it cannot be read.
   static absl::StatusOr<std::unique_ptr<FilesystemBackend>> Open(
       const FilesystemOptions& options, const MakeDirectory& make = nullptr);

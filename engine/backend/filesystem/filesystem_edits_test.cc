@@ -9,6 +9,7 @@
 #include "engine/backend/filesystem/directory_fixture.h"
 #include "engine/error/error.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -278,7 +279,7 @@ TEST_F(FilesystemEditsTest, AMovedDirectoryIsDownUntilItIsBack) {
 }
 
 TEST_F(FilesystemEditsTest, IsToldWithoutAsking) {
-  directory_.options().watch = true;
+  directory_.options().jobs = SharedPool();
   directory_.options().quiet = absl::Milliseconds(1);
   ASSERT_EQ(directory_.Open(), absl::OkStatus());
   Mutex mutex;

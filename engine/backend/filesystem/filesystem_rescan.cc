@@ -59,7 +59,7 @@ absl::Status FilesystemBackend::FindDirectory() {
 // other is somebody's mistake, and what is missing in it is not deleted.
 absl::Status FilesystemBackend::Reattach() {
   absl::StatusOr<FileDescriptor> root =
-      StateDirectory::OpenRoot(options_.directory, false);
+      OpenDirectoryRoot(options_.directory, false, options_.bounds);
   if (!root.ok()) return root.status();
   StateDirectory found(options_.directory, *std::move(root));
   absl::StatusOr<std::optional<FileText>> file =

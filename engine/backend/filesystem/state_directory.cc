@@ -76,30 +76,6 @@ bool ForEachPrefix(const std::string& name, Visit visit) {
 
 }  // namespace
 
-absl::StatusOr<FileDescriptor> StateDirectory::OpenRoot(
-    const std::string& path, bool create) {
-  if (create) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return FileError("make", path, "", error.value());
-  }
-  FileDescriptor root(open(path.c_str(), kDirectoryFlags));
-  if (!root.valid()) {
-    if (errno != ENOTDIR) return FileError("open", path, "", errno);
-    return MakeError(Reason::kNotStorable,
-                     absl::StrCat(path, " is no directory: name another one"));
-  }
-  // Not every network file system can lock a directory; there the operator has
-  // to see to it.
-  if (flock(root.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return MakeError(
-        Reason::kNotStorable,
-        absl::StrCat(path, " is used by another mount or server: stop that one "
-                           "or name another directory"));
-  }
-  return root;
-}
-
 StateDirectory::StateDirectory(std::string path, FileDescriptor root)
     : path_(std::move(path)), root_(std::move(root)) {}
 

@@ -54,12 +54,7 @@ class StateDirectory {
   static constexpr std::string_view kTemporaryPrefix = ".restate-tmp-";
   static constexpr std::string_view kKeptPrefix = ".restate-kept-";
 
-  // Opens the directory; makes it if it is not there and `create`. Errors:
-  // FAILED_PRECONDITION / NOT_STORABLE if the path is no directory or another
-  // process has it open; UNAVAILABLE.
-  static absl::StatusOr<FileDescriptor> OpenRoot(const std::string& path,
-                                                 bool create);
-  // `root` is what OpenRoot gave for `path`.
+  // `root` is what OpenDirectoryRoot gave for `path`.
   StateDirectory(std::string path, FileDescriptor root);
   virtual ~StateDirectory() = default;
 

@@ -1,56 +1,81 @@
 #include "engine/backend/remote/remote_backend.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "engine/backend/remote/remote_snapshot.h"
 #include "engine/backend/remote/storable.h"
+#include "engine/clock/clock.h"
 
 namespace restate {
+namespace {
+
+constexpr absl::Duration kFirstContact = absl::Seconds(5);
+
+}  // namespace
 
 RemoteBackend::RemoteBackend(std::unique_ptr<RemoteStore> store,
                              RemoteBackendOptions options)
     : link_(std::make_shared<RemoteLink>(std::move(store), options)),
       interval_down_(options.probe_interval_down),
-      interval_up_(options.probe_interval_up) {
-  (void)link_->Refresh();
-  probe_ = std::thread([this] { ProbeLoop(); });
+      interval_up_(options.probe_interval_up),
+      first_contact_end_(SystemClock().Monotonic() +
+                         (options.first_contact > absl::ZeroDuration()
+                              ? options.first_contact
+                              : kFirstContact)),
+      probe_(options.jobs->Add([this] { return Probe(); })) {
+  probe_->Wake();
+  if (options.first_contact > absl::ZeroDuration()) AwaitFirstContact();
 }
 
 RemoteBackend::~RemoteBackend() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  stop_.NotifyOne();
+  probe_->Stop();
   link_->Close();
-  probe_.join();
+  // What is asked uses this.
+  MutexLock lock(&mutex_);
+  while (asking_) answered_.Wait(&mutex_);
 }
 
-void RemoteBackend::ProbeLoop() {
-  pthread_setname_np(pthread_self(), "restate-remote");
-  absl::Time last = absl::Now();
-  while (true) {
-    {
-      MutexLock lock(&mutex_);
-      while (!stopping_) {
-        // A store that has just gone down is looked at as often as one that is.
-        const bool up =
-            link_->Health().state == BackendHealth::State::kUp;
-        const absl::Duration left =
-            last + (up ? interval_up_ : interval_down_) - absl::Now();
-        if (left <= absl::ZeroDuration()) break;
-        stop_.WaitFor(&mutex_, std::min(left, interval_down_));
-      }
-      if (stopping_) return;
+absl::Duration RemoteBackend::Probe() {
+  {
+    MutexLock lock(&mutex_);
+    if (asking_) return absl::InfiniteDuration();
+    if (ever_answered_) {
+      // A store that has just gone down is looked at as often as one that is.
+      const bool up = link_->Health().state == BackendHealth::State::kUp;
+      const absl::Duration left = last_ +
+                                  (up ? interval_up_ : interval_down_) -
+                                  SystemClock().Monotonic();
+      if (left > absl::ZeroDuration()) return std::min(left, interval_down_);
     }
-    (void)link_->Refresh();
-    last = absl::Now();
+    asking_ = true;
+  }
+  link_->StartRefresh([this] { Answered(); });
+  return absl::InfiniteDuration();
+}
+
+void RemoteBackend::Answered() {
+  // Its own, for this may be gone when the lock is free.
+  const std::shared_ptr<Job> probe = probe_;
+  {
+    MutexLock lock(&mutex_);
+    asking_ = false;
+    ever_answered_ = true;
+    last_ = SystemClock().Monotonic();
+    answered_.NotifyAll();
+  }
+  probe->Wake();
+}
+
+void RemoteBackend::AwaitFirstContact() {
+  const SystemClock clock;
+  MutexLock lock(&mutex_);
+  while (!ever_answered_) {
+    const absl::Duration left = first_contact_end_ - clock.Monotonic();
+    if (left <= absl::ZeroDuration()) return;
+    answered_.WaitFor(&mutex_, left);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "engine/error/error.h"
 #include "engine/path/path.h"
 #include "engine/sync/mutex.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -50,6 +51,7 @@ class RemoteBackendTest : public testing::Test {
     RemoteBackendOptions options;
     options.mount = P("/far");
     options.writer = "server-1/far";
+    options.jobs = SharedPool();
     options.health_changed = [this](const BackendHealth& health) {
       log_.Heard(health);
     };

@@ -76,10 +76,29 @@ absl::Status RemoteLink::Refresh() {
     MutexLock lock(&mutex_);
     expected.at_least = version_;
   }
-  absl::StatusOr<StoreInfo> info = store_->GetInfo();
+  TakeInfo(expected, store_->GetInfo());
+  return Usable();
+}
+
+void RemoteLink::StartRefresh(std::function<void()> done) {
+  Expected expected;
+  {
+    MutexLock lock(&mutex_);
+    expected.at_least = version_;
+  }
+  store_->StartGetInfo([this, expected = std::move(expected),
+                        done = std::move(done)](
+                           absl::StatusOr<StoreInfo> info) {
+    TakeInfo(expected, std::move(info));
+    done();
+  });
+}
+
+void RemoteLink::TakeInfo(const Expected& expected,
+                          absl::StatusOr<StoreInfo> info) {
   if (!info.ok()) {
     SetState(info.status());
-    return Usable();
+    return;
   }
   absl::Status identity;
   {
@@ -100,7 +119,6 @@ absl::Status RemoteLink::Refresh() {
     }
   }
   SetState(std::move(identity));
-  return Usable();
 }
 
 void RemoteLink::SetState(absl::Status state) {

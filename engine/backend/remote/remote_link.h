@@ -54,6 +54,9 @@ class RemoteLink {
 
   // Asks the store how it is. The state afterwards: OK, or why it is down.
   absl::Status Refresh();
+  // The same without waiting; calls `done`, on any thread, when the state is
+  // known. The link is not used any more by then.
+  void StartRefresh(std::function<void()> done);
 
   // OK, or why it cannot be used: UNAVAILABLE / MOUNT_UNAVAILABLE, naming the
   // address, not the mount.
@@ -93,6 +96,8 @@ class RemoteLink {
   absl::Status CheckIdentity(const StoreInfo& info,
                              const Expected& expected) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes over what the store has said of itself.
+  void TakeInfo(const Expected& expected, absl::StatusOr<StoreInfo> info);
   // Takes over the outcome of a call: OK, or what was wrong with it.
   void SetState(absl::Status state);
   // The error of a call that failed, for whoever asked for it; notes that the

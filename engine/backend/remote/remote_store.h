@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -95,6 +96,12 @@ class RemoteStore {
   virtual const std::string& address() const = 0;
 
   virtual absl::StatusOr<StoreInfo> GetInfo() = 0;
+  // The same without waiting: calls `done`, on any thread, when it is answered.
+  // The store is not used any more by then.
+  virtual void StartGetInfo(
+      std::function<void(absl::StatusOr<StoreInfo>)> done) {
+    done(GetInfo());
+  }
   // `store_id`, if not empty, must be the store's. What is given is as the
   // store sent it: page_check.h judges it.
   virtual absl::StatusOr<ScanPage> Scan(const std::string& store_id,

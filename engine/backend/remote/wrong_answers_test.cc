@@ -8,6 +8,7 @@
 #include "engine/backend/remote/testing/memory_store.h"
 #include "engine/error/error.h"
 #include "engine/path/path.h"
+#include "engine/threads/testing/shared_pool.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -28,6 +29,7 @@ class WrongAnswersTest : public testing::TestWithParam<Lie> {};
 TEST_P(WrongAnswersTest, AreDataLossNamingTheStoreAndThePath) {
   auto store = std::make_shared<MemoryStore>("store-1");
   RemoteBackendOptions options;
+    options.jobs = SharedPool();
   options.mount = P("/far");
   options.writer = "w";
   RemoteBackend backend(std::make_unique<NearStore>(store), options);
