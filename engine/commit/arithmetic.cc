@@ -89,7 +89,7 @@ absl::StatusOr<Value> Append(const Path& path, const Tree& previous,
     items.insert(items.end(), addition.as_list().begin(),
                  addition.as_list().end());
     Value list = Value::MakeList(std::move(items));
-    const size_t bytes = list.ByteSize(max_leaf_bytes);
+    const size_t bytes = list.LeafBytes(max_leaf_bytes);
     return Sized(path, std::move(list), bytes, max_leaf_bytes);
   }
   if (previous->kind() != Value::Kind::kString) {

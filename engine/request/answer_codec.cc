@@ -13,6 +13,7 @@ std::string EncodeAnswer(const CommitResult& result) {
   storage::v1::AnswerRecord record;
   record.set_revision(result.revision);
   record.set_changed(result.changed);
+  record.set_fingerprint(storage::v1::RECORDED_FINGERPRINT_MEANING);
   record.mutable_results()->Reserve(static_cast<int>(result.results.size()));
   for (const OperationResult& one : result.results) {
     storage::v1::RecordedResult* const recorded = record.add_results();
@@ -20,6 +21,12 @@ std::string EncodeAnswer(const CommitResult& result) {
     if (one.value.has_value()) ToProto(*one.value, recorded->mutable_value());
   }
   return record.SerializeAsString();
+}
+
+bool HasFingerprintOfMeaning(std::string_view bytes) {
+  storage::v1::AnswerRecord record;
+  return record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+         record.fingerprint() == storage::v1::RECORDED_FINGERPRINT_MEANING;
 }
 
 absl::StatusOr<CommitResult> DecodeAnswer(std::string_view bytes) {

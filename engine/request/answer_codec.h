@@ -11,6 +11,9 @@ namespace restate {
 
 // The bytes of an answer: an AnswerRecord.
 std::string EncodeAnswer(const CommitResult& result);
+// Whether the request's fingerprint, beside the answer, is of what it asked for. It
+// is not where an older version has written it.
+bool HasFingerprintOfMeaning(std::string_view bytes);
 // The answer, not marked as replayed. DATA_LOSS / CORRUPT for bytes that
 // EncodeAnswer cannot have made.
 absl::StatusOr<CommitResult> DecodeAnswer(std::string_view bytes);

@@ -60,11 +60,12 @@ absl::StatusOr<std::optional<CommitResult>> AnsweredRequests::Find(
     const RequestIdentity& request) const {
   const Entry* const entry = FindEntry(request.id);
   if (entry == nullptr) return std::nullopt;
-  if (entry->identity.fingerprint != request.fingerprint) {
+  if (entry->identity.fingerprint != request.fingerprint &&
+      HasFingerprintOfMeaning(entry->answer)) {
     return MakeError(
         Reason::kInvalidRequest,
-        "request_id was used for another request: a retry must be the same in "
-        "every field, and what is no retry needs an id of its own");
+        "request_id was used for another request: a retry must ask for the "
+        "same, and what is no retry needs an id of its own");
   }
   absl::StatusOr<CommitResult> result = DecodeAnswer(entry->answer);
   if (!result.ok()) return result.status();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "answer_record.pb.h"
 #include "engine/error/error.h"
 #include "engine/request/answer_codec.h"
 #include "engine/value/value.h"
@@ -226,6 +227,27 @@ TEST(AnswerCodecTest, BytesThatAreNoAnswerAreDamage) {
   EXPECT_TRUE(nothing->results.empty());
   EXPECT_FALSE(nothing->changed);
   EXPECT_FALSE(nothing->replayed);
+}
+
+// An older version took the fingerprint of the bytes of the message: what it has
+// left is known by its id, or every retry over the update would be refused.
+TEST_F(AnsweredRequestsTest, WhatAnOlderVersionAnsweredIsKnownByItsId) {
+  storage::v1::AnswerRecord old;
+  old.set_revision(5);
+  old.set_changed(true);
+  old.add_results()->set_changed(true);
+  store_.requests.push_back({1, Id(1, /*fingerprint=*/3),
+                             absl::FromUnixSeconds(1'000),
+                             old.SerializeAsString()});
+  AnsweredRequests answered({}, &clock_);
+  ASSERT_TRUE(answered.Reload(store_).ok());
+  EXPECT_EQ(RevisionOf(answered, Id(1, 7)), 5);
+  // Those of this version are compared, after a restart too.
+  Answer(answered, 2, 6);
+  AnsweredRequests again({}, &clock_);
+  ASSERT_TRUE(again.Reload(store_).ok());
+  EXPECT_EQ(RevisionOf(again, Id(2)), 6);
+  EXPECT_EQ(RevisionOf(again, Id(2, 8)), -1);
 }
 
 }  // namespace

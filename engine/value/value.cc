@@ -17,6 +17,37 @@ constexpr size_t kFrameBytes = 16;
 // The same for an entry of a map, without its key.
 constexpr size_t kEntryBytes = 24;
 
+size_t VarintBytes(uint64_t number) {
+  size_t bytes = 1;
+  while (number >>= 7) ++bytes;
+  return bytes;
+}
+
+// What a field of so many bytes takes with its tag and its length.
+size_t FramedBytes(size_t bytes) { return 1 + VarintBytes(bytes) + bytes; }
+
+// ByteSize of an item of a list, of which there may be many and small ones: no
+// more than they take in a message of either encoding.
+size_t ItemBytes(const Value& item, size_t enough) {
+  switch (item.kind()) {
+    case Value::Kind::kNull:
+    case Value::Kind::kBool:
+      return 4;
+    case Value::Kind::kDouble:
+      // As JSON, NaN and the infinities are texts of up to nine characters.
+      return 2 + 2 + 9;
+    case Value::Kind::kInt: {
+      // As JSON it is a double, or a text of up to 20 characters.
+      constexpr int64_t kMostExact = int64_t{1} << 53;
+      const bool exact =
+          item.as_int() >= -kMostExact && item.as_int() <= kMostExact;
+      return exact ? 2 + 1 + 9 : 2 + 2 + 20;
+    }
+    default:
+      return item.ByteSize(enough);
+  }
+}
+
 // Exact, also where the conversion of `i` to double would round.
 bool IntEqualsDouble(int64_t i, double d) {
   // The range in which the conversion below is defined; NaN fails it.
@@ -107,7 +138,7 @@ size_t Value::ByteSize(size_t enough) const {
       size_t total = kFrameBytes;
       for (const Value& item : as_list()) {
         if (total > enough) break;
-        total += item.ByteSize(enough);
+        total += ItemBytes(item, enough);
       }
       return total;
     }
@@ -125,15 +156,51 @@ size_t Value::ByteSize(size_t enough) const {
   }
 }
 
+size_t Value::EncodedBytes(size_t enough) const {
+  switch (kind()) {
+    case Kind::kString:
+    case Kind::kBytes:
+    case Kind::kList:
+    case Kind::kMap:
+      return FramedBytes(LeafBytes(enough));
+    default:
+      // The tag and the number.
+      return 1 + LeafBytes(enough);
+  }
+}
+
 size_t Value::LeafBytes(size_t enough) const {
   switch (kind()) {
+    case Kind::kNull:
+    case Kind::kBool:
+      return 1;
+    case Kind::kInt:
+      return VarintBytes(static_cast<uint64_t>(as_int()));
+    case Kind::kDouble:
+      return 8;
     case Kind::kString:
       return as_string().size();
     case Kind::kBytes:
       return as_bytes().size();
-    default:
-      return ByteSize(enough);
+    case Kind::kList: {
+      size_t total = 0;
+      for (const Value& item : as_list()) {
+        if (total > enough) break;
+        total += FramedBytes(item.EncodedBytes(enough));
+      }
+      return total;
+    }
+    case Kind::kMap: {
+      size_t total = 0;
+      for (auto it = as_map().begin(); !it.at_end(); ++it) {
+        if (total > enough) break;
+        total += FramedBytes(FramedBytes(it->key.size()) +
+                             FramedBytes(it->value.EncodedBytes(enough)));
+      }
+      return total;
+    }
   }
+  return 0;
 }
 
 std::string Value::DebugString() const {

@@ -75,8 +75,12 @@ class Value {
   // Stops counting once over `enough`.
   size_t ByteSize(size_t enough = SIZE_MAX) const;
 
-  // What the limit on a leaf counts: the bytes of a string or of bytes as they
-  // are, else ByteSize.
+  // What it takes as a restate.v1.Value of the typed kinds, exactly. Stops
+  // counting once over `enough`.
+  size_t EncodedBytes(size_t enough = SIZE_MAX) const;
+
+  // What the limit on a leaf counts: EncodedBytes without the frame around it, so
+  // the bytes of a string as they are, and for a list those of its items.
   size_t LeafBytes(size_t enough = SIZE_MAX) const;
 
   // For test failures: a JSON-like text that tells all kinds apart.

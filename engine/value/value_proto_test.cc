@@ -58,6 +58,11 @@ TEST(ValueProtoTest, EveryKindIsExact) {
       Map({{"/", Value::Int(3)}, {"squared", Value::Int(9)}}),
   };
   for (const Value& value : values) {
+    v1::Value proto;
+    ToProto(value, &proto);
+    EXPECT_EQ(value.EncodedBytes(), proto.ByteSizeLong())
+        << value.DebugString();
+    EXPECT_GE(value.ByteSize(), proto.ByteSizeLong()) << value.DebugString();
     const absl::StatusOr<Value> read = RoundTrip(value);
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_TRUE(Value::Identical(*read, value))

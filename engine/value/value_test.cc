@@ -83,6 +83,27 @@ TEST(ValueTest, ByteSizeStopsOnceItHasEnough) {
   EXPECT_LT(value.ByteSize(5'000), 6'000u);
 }
 
+// A list of 172 kB was refused as over 1 MiB: each item was counted as what the
+// largest number takes in a message with all that may be around it.
+TEST(ValueTest, TheItemsOfAListCountAsWhatTheyTake) {
+  const Value numbers =
+      Value::MakeList(Value::List(100'000, Value::Int(1)));
+  // Each has two bytes of frame, and two of its own.
+  EXPECT_EQ(numbers.LeafBytes(), 400'000u);
+  EXPECT_EQ(numbers.EncodedBytes(), 400'004u);
+  EXPECT_EQ(Value::MakeList(Value::List(10, Value::Null())).LeafBytes(), 40u);
+  EXPECT_EQ(Value::MakeList({Value::String("abc"), Value::Double(1)})
+                .LeafBytes(),
+            7u + 11u);
+  EXPECT_EQ(Value::MakeList({Value::Int(-1)}).LeafBytes(), 13u);
+  EXPECT_EQ(Value::String("abc").LeafBytes(), 3u);
+  EXPECT_EQ(Value::MakeList({}).LeafBytes(), 0u);
+  EXPECT_LT(numbers.LeafBytes(1'000), 1'100u);
+  // As JSON it is a double.
+  EXPECT_GE(numbers.ByteSize(), 100'000u * 11);
+  EXPECT_LE(numbers.ByteSize(), 100'000u * 12 + 16);
+}
+
 TEST(ValueTest, DebugStringTellsKindsApart) {
   EXPECT_EQ(MapOf({{"a", Value::MakeList({Value::Int(1), Value::Double(1),
                                           Value::Bytes("\x01"),

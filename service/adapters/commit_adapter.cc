@@ -9,6 +9,7 @@
 #include "service/adapters/operation_adapter.h"
 #include "service/adapters/path_adapter.h"
 #include "service/adapters/request_fields.h"
+#include "service/adapters/request_fingerprint.h"
 #include "service/adapters/request_id.h"
 #include "service/adapters/value_adapter.h"
 
@@ -34,7 +35,7 @@ absl::Status CheckCount(size_t count, std::string_view what,
       {{"limit", absl::StrCat(limits.max_operations)}});
 }
 
-// What all four writes have: identity, durability, epoch and preconditions.
+// What all four writes have: durability, epoch and preconditions.
 template <typename Proto>
 absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
                             CommitRequest* commit) {
@@ -47,11 +48,6 @@ absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
       break;
     default:
       return UnknownEnumNumber("durability", proto.durability());
-  }
-  if (!proto.request_id().empty()) {
-    absl::StatusOr<RequestIdentity> identity = IdentityOf(proto);
-    if (!identity.ok()) return identity.status();
-    commit->identity = *identity;
   }
   if (proto.run_id().size() > kMaxRunIdBytes) {
     return MakeError(Reason::kInvalidRequest,
@@ -85,6 +81,17 @@ absl::Status DecodeEnvelope(const Proto& proto, const RequestLimits& limits,
   return absl::OkStatus();
 }
 
+// Which request it is, once all else of it has been decoded.
+template <typename Proto>
+absl::Status DecodeIdentity(const Proto& proto, CommitRequest* commit) {
+  if (proto.request_id().empty()) return absl::OkStatus();
+  absl::StatusOr<absl::uint128> id = ParseUuid(proto.request_id());
+  if (!id.ok()) return id.status();
+  commit->identity =
+      RequestIdentity{*id, FingerprintOf(proto.GetTypeName(), *commit)};
+  return absl::OkStatus();
+}
+
 // A write of one operation, which has been decoded.
 template <typename Proto, typename Decoded>
 absl::StatusOr<CommitRequest> CommitOfOne(const Proto& proto,
@@ -94,6 +101,7 @@ absl::StatusOr<CommitRequest> CommitOfOne(const Proto& proto,
   CommitRequest commit;
   commit.operations.emplace_back(*std::move(operation));
   absl::Status status = DecodeEnvelope(proto, limits, &commit);
+  if (status.ok()) status = DecodeIdentity(proto, &commit);
   if (!status.ok()) return status;
   return commit;
 }
@@ -173,6 +181,8 @@ absl::StatusOr<CommitRequest> DecodeCommit(const v1::CommitRequest& request,
     if (!operation.ok()) return InPart(operation.status(), "operation", i);
     commit.operations.push_back(*std::move(operation));
   }
+  status = DecodeIdentity(request, &commit);
+  if (!status.ok()) return status;
   return commit;
 }
 

@@ -1,7 +1,5 @@
 #include "service/adapters/request_id.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
 namespace restate {
 namespace {
@@ -49,25 +45,6 @@ absl::StatusOr<absl::uint128> ParseUuid(std::string_view text) {
       absl::StrCat("request_id is \"", AbslView(text.substr(0, kUuidLength)),
                    "\"; it must be a UUID such as "
                    "123e4567-e89b-42d3-a456-426614174000"));
-}
-
-absl::uint128 Fingerprint(const google::protobuf::MessageLite& message) {
-  // Messages of two types may have the same bytes.
-  std::string bytes = message.GetTypeName();
-  bytes.push_back('\0');
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    // Maps have no order of their own.
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(),
-             nullptr);
-  absl::uint128 number = 0;
-  for (size_t i = 0; i < sizeof(number); ++i) number = number << 8 | digest[i];
-  return number;
 }
 
 }  // namespace restate

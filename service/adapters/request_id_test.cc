@@ -32,44 +32,5 @@ TEST(RequestIdTest, UuidsInTheirTextForm) {
   }
 }
 
-TEST(RequestIdTest, TheFingerprintIsTheSameInEveryRun) {
-  // SHA-256 of "restate.v1.PingRequest", a NUL byte and nothing: it is on disk,
-  // and must not change.
-  EXPECT_EQ(Fingerprint(v1::PingRequest()),
-            absl::MakeUint128(0xb44a0acd45d6f333, 0x060860067ca57091));
-}
-
-TEST(RequestIdTest, EveryFieldCounts) {
-  v1::SetStateRequest request;
-  request.set_request_id(kUuid);
-  request.mutable_path()->set_text("/a");
-  auto* fields = request.mutable_value()->mutable_map_value()->mutable_fields();
-  for (int i = 0; i < 100; ++i) (*fields)[std::to_string(i)].set_int_value(i);
-  const RequestIdentity identity = *IdentityOf(request);
-
-  // The same map, filled in another order, under the id in another case.
-  v1::SetStateRequest same;
-  same.set_request_id("123E4567-E89B-42D3-A456-426614174000");
-  same.mutable_path()->set_text("/a");
-  fields = same.mutable_value()->mutable_map_value()->mutable_fields();
-  for (int i = 99; i >= 0; --i) (*fields)[std::to_string(i)].set_int_value(i);
-  EXPECT_EQ(*IdentityOf(same), identity);
-
-  same.set_skip_notify(true);
-  EXPECT_EQ(IdentityOf(same)->id, identity.id);
-  EXPECT_NE(IdentityOf(same)->fingerprint, identity.fingerprint);
-}
-
-TEST(RequestIdTest, TheKindOfRequestCounts) {
-  v1::PingRequest ping;
-  ping.set_request_id(kUuid);
-  ping.mutable_path()->set_text("/a");
-  v1::DeleteStateRequest deletion;
-  deletion.set_request_id(kUuid);
-  deletion.mutable_path()->set_text("/a");
-  ASSERT_EQ(ping.SerializeAsString(), deletion.SerializeAsString());
-  EXPECT_NE(IdentityOf(ping)->fingerprint, IdentityOf(deletion)->fingerprint);
-}
-
 }  // namespace
 }  // namespace restate

@@ -57,6 +57,30 @@ TEST_P(LimitsTest, Leaf) {
   EXPECT_FALSE(client().Get("/map").has_value());
 }
 
+// A list of small items was counted as six times what it is.
+TEST_P(LimitsTest, ListThatIsALeaf) {
+  v1::SetStateRequest request = SetRequest("/list");
+  auto* items = request.mutable_value()->mutable_list_value();
+  // Each takes four bytes.
+  for (int i = 0; i < kMaxLeafBytes / 4; ++i) {
+    items->add_values()->set_int_value(1);
+  }
+  ASSERT_EQ(items->ByteSizeLong(), static_cast<size_t>(kMaxLeafBytes));
+  ASSERT_TRUE(client().SetState(request).ok());
+  EXPECT_EQ(client().GetTyped("/list")->list_value().values_size(),
+            kMaxLeafBytes / 4);
+  EXPECT_TRUE(client().Get("/list").has_value());
+  items->add_values()->set_int_value(1);
+  EXPECT_EQ(CodeAndReason(client().SetState(request).status),
+            "RESOURCE_EXHAUSTED / LEAF_TOO_LARGE");
+  // So it is by appending.
+  request.set_mode(v1::WRITE_MODE_APPEND);
+  items->Clear();
+  items->add_values()->set_int_value(1);
+  EXPECT_EQ(CodeAndReason(client().SetState(request).status),
+            "RESOURCE_EXHAUSTED / LEAF_TOO_LARGE");
+}
+
 TEST_P(LimitsTest, LeafThatGrowsByAppending) {
   v1::SetStateRequest request = SetRequest("/s");
   request.set_mode(v1::WRITE_MODE_APPEND);
