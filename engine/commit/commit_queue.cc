@@ -1,8 +1,11 @@
 #include "engine/commit/commit_queue.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "engine/error/absl_view.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -18,27 +21,68 @@ absl::Status ShuttingDown() {
                    "or another take its place");
 }
 
+absl::Status QueueFull(std::string_view who, size_t commits, size_t bytes,
+                       std::string_view how) {
+  return MakeError(
+      Reason::kQueueFull,
+      absl::StrCat(AbslView(who), " ", commits, " commits of ", bytes,
+                   " bytes waiting", AbslView(how),
+                   ": slow down and try again"));
+}
+
 }  // namespace
+
+bool CommitQueue::IsFull(const Waiting& waiting, size_t bytes,
+                         size_t max_commits, size_t max_bytes) {
+  return waiting.commits >= max_commits ||
+         (waiting.commits > 0 && waiting.bytes + bytes > max_bytes);
+}
 
 absl::Status CommitQueue::Push(QueuedCommit& commit) {
   MutexLock lock(&mutex_);
   if (stopped_) return ShuttingDown();
-  const size_t bytes = commit.request.bytes;
-  const size_t waiting = commits_.size() + aside_.size();
-  if (waiting >= max_commits_ ||
-      (waiting > 0 && bytes_ + bytes > max_bytes_)) {
-    return MakeError(
-        Reason::kQueueFull,
-        absl::StrCat("the server has ", waiting, " commits of ",
-                     bytes_, " bytes waiting: slow down and try again"));
+  const CommitRequest& request = commit.request;
+  if (IsFull(waiting_now_, request.bytes, bounds_.commits, bounds_.bytes)) {
+    refused_of_all_.Add();
+    return QueueFull("the server has", waiting_now_.commits,
+                     waiting_now_.bytes, "");
   }
-  bytes_ += bytes;
-  commits_.push_back(std::move(commit));
+  if (request.client.bounded()) {
+    const auto of_client = of_clients_.find(request.client);
+    if (of_client != of_clients_.end() &&
+        IsFull(of_client->second, request.bytes, bounds_.commits_per_client,
+               bounds_.bytes_per_client)) {
+      refused_of_client_.Add();
+      return QueueFull("your address has", of_client->second.commits,
+                       of_client->second.bytes,
+                       ", as much as one client may");
+    }
+  }
+  AddLocked(request);
+  commits_.Push(std::move(commit));
   if (waiting_ && commits_.size() >= wanted_) {
     waiting_ = false;
     wake_.NotifyOne();
   }
   return absl::OkStatus();
+}
+
+void CommitQueue::AddLocked(const CommitRequest& request) {
+  ++waiting_now_.commits;
+  waiting_now_.bytes += request.bytes;
+  if (!request.client.bounded()) return;
+  Waiting& of_client = of_clients_[request.client];
+  ++of_client.commits;
+  of_client.bytes += request.bytes;
+}
+
+void CommitQueue::SubtractLocked(const CommitRequest& request) {
+  --waiting_now_.commits;
+  waiting_now_.bytes -= request.bytes;
+  if (!request.client.bounded()) return;
+  const auto of_client = of_clients_.find(request.client);
+  of_client->second.bytes -= request.bytes;
+  if (--of_client->second.commits == 0) of_clients_.erase(of_client);
 }
 
 absl::Status CommitQueue::PushTask(absl::AnyInvocable<void()>& task) {
@@ -51,13 +95,13 @@ absl::Status CommitQueue::PushTask(absl::AnyInvocable<void()>& task) {
 
 void CommitQueue::SetAside(QueuedCommit commit) {
   MutexLock lock(&mutex_);
-  bytes_ += commit.request.bytes;
+  AddLocked(commit.request);
   aside_.push_back(std::move(commit));
 }
 
 void CommitQueue::PutBack(QueuedCommit commit) {
   MutexLock lock(&mutex_);
-  bytes_ += commit.request.bytes;
+  AddLocked(commit.request);
   aside_.push_front(std::move(commit));
   apart_taken_ = false;
   if (std::exchange(waiting_, false)) wake_.NotifyOne();
@@ -70,31 +114,40 @@ void CommitQueue::EndApart() {
 
 CommitQueue::Waiting CommitQueue::waiting() const {
   MutexLock lock(&mutex_);
-  return {commits_.size() + aside_.size(), bytes_};
+  return waiting_now_;
 }
 
-QueuedCommit CommitQueue::PopLocked(std::deque<QueuedCommit>& from) {
-  QueuedCommit commit = std::move(from.front());
-  from.pop_front();
-  bytes_ -= commit.request.bytes;
+QueuedCommit CommitQueue::PopAsideLocked() {
+  QueuedCommit commit = std::move(aside_.front());
+  aside_.pop_front();
+  SubtractLocked(commit.request);
   return commit;
 }
 
-CommitQueue::Work CommitQueue::TakeLocked(size_t max_commits) {
+CommitQueue::Work CommitQueue::TakeLocked(const BatchBounds& batch) {
   Work work;
   work.tasks.swap(tasks_);
-  const size_t count = std::min(max_commits, commits_.size());
-  work.commits.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    work.commits.push_back(PopLocked(commits_));
+  work.commits.reserve(std::min(batch.commits, commits_.size()));
+  size_t operations = 0;
+  size_t bytes = 0;
+  while (!commits_.empty() && work.commits.size() < batch.commits) {
+    const CommitWeight weight = WeightOf(commits_.Front().request);
+    operations += weight.operations;
+    bytes += weight.bytes;
+    if (!work.commits.empty() &&
+        (operations > batch.operations || bytes > batch.bytes)) {
+      break;
+    }
+    work.commits.push_back(commits_.PopFront());
+    SubtractLocked(work.commits.back().request);
   }
-  last_taken_ = count;
+  last_taken_ = work.commits.size();
   work.finished =
       stopped_ && commits_.empty() && aside_.empty() && !apart_taken_;
   return work;
 }
 
-CommitQueue::Work CommitQueue::Take(size_t max_commits) {
+CommitQueue::Work CommitQueue::Take(const BatchBounds& batch) {
   MutexLock lock(&mutex_);
   while (IdleLocked()) {
     wanted_ = 1;
@@ -103,18 +156,18 @@ CommitQueue::Work CommitQueue::Take(size_t max_commits) {
   }
   waiting_ = false;
   if (!HasApartLocked()) {
-    GatherLocked(max_commits);
-    return TakeLocked(max_commits);
+    GatherLocked(batch);
+    return TakeLocked(batch);
   }
-  QueuedCommit apart = PopLocked(aside_);
+  QueuedCommit apart = PopAsideLocked();
   apart_taken_ = true;
-  Work work = TakeLocked(max_commits);
+  Work work = TakeLocked(batch);
   work.apart.emplace(std::move(apart));
   return work;
 }
 
-void CommitQueue::GatherLocked(size_t max_commits) {
-  wanted_ = std::min(max_commits, last_taken_ - last_taken_ / 4);
+void CommitQueue::GatherLocked(const BatchBounds& batch) {
+  wanted_ = std::min(batch.commits, last_taken_ - last_taken_ / 4);
   if (commits_.size() >= wanted_ || stopped_ || !tasks_.empty()) return;
   waiting_ = true;
   wake_.WaitFor(&mutex_, kLongestGathering);
@@ -129,8 +182,10 @@ CommitQueue::Work CommitQueue::TakeAllWithin(absl::Duration timeout) {
     wake_.WaitFor(&mutex_, timeout);
     waiting_ = false;
   }
-  Work work = TakeLocked(commits_.size());
-  while (!aside_.empty()) work.aside.push_back(PopLocked(aside_));
+  Work work = TakeLocked({.commits = SIZE_MAX,
+                          .operations = SIZE_MAX,
+                          .bytes = SIZE_MAX});
+  while (!aside_.empty()) work.aside.push_back(PopAsideLocked());
   work.finished = stopped_;
   return work;
 }

@@ -8,24 +8,39 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/client/client_id.h"
 #include "engine/commit/commit_request.h"
+#include "engine/commit/fair_queue.h"
+#include "engine/measure/counter.h"
 #include "engine/sync/mutex.h"
 
 namespace restate {
 
-// A commit on its way to the sequencer.
-struct QueuedCommit {
-  CommitRequest request;
-  CommitCallback done;
+// How much may wait.
+struct CommitQueueBounds {
+  size_t commits = 100'000;
+  size_t bytes = size_t{256} << 20;
+  // Of one client for which such bounds hold.
+  size_t commits_per_client = 25'000;
+  size_t bytes_per_client = size_t{64} << 20;
 };
 
-// What waits for the sequencer: commits, in order and bounded in number and
-// bytes, and tasks that are to run between two batches. Commits that take long
-// can be set aside, and then come one at a time: the next when the one before is
-// done with. Thread-safe.
+// How much is taken at once: a batch ends before the commit that would pass one of
+// these, unless it is the first. What comes meanwhile waits for all of it.
+struct BatchBounds {
+  size_t commits = 4'096;
+  size_t operations = 2'000;
+  size_t bytes = size_t{4} << 20;
+};
+
+// What waits for the sequencer: commits, bounded in number and bytes, of which
+// clients take turns (FairQueue), and tasks that are to run between two batches.
+// Commits that take long can be set aside, and then come one at a time: the next
+// when the one before is done with. Thread-safe.
 class CommitQueue {
  public:
   // What is there to do.
@@ -41,11 +56,11 @@ class CommitQueue {
     bool finished = false;
   };
 
-  CommitQueue(size_t max_commits, size_t max_bytes)
-      : max_commits_(max_commits), max_bytes_(max_bytes) {}
+  explicit CommitQueue(CommitQueueBounds bounds) : bounds_(bounds) {}
 
   // Takes `commit`, or leaves it with RESOURCE_EXHAUSTED / QUEUE_FULL or
-  // UNAVAILABLE / SHUTTING_DOWN.
+  // UNAVAILABLE / SHUTTING_DOWN. One that is larger than all that may wait is
+  // taken when nothing else waits.
   absl::Status Push(QueuedCommit& commit);
   // UNAVAILABLE / SHUTTING_DOWN after Stop; the task is left.
   absl::Status PushTask(absl::AnyInvocable<void()>& task);
@@ -58,9 +73,8 @@ class CommitQueue {
   // It is done with.
   void EndApart();
 
-  // Waits for work, at most `max_commits` of it and one from aside. Tasks come
-  // first.
-  Work Take(size_t max_commits);
+  // Waits for work, at most a batch of it and one from aside. Tasks come first.
+  Work Take(const BatchBounds& batch);
   // Everything that is there now, aside or not, or has come when `timeout` is
   // over or Stop is called. It is finished also if one from aside is still to be
   // put back.
@@ -72,6 +86,10 @@ class CommitQueue {
     size_t bytes = 0;
   };
   Waiting waiting() const;
+  // How often a commit was refused because too much waited: of its client, and of
+  // all.
+  const Counter& refused_of_client() const { return refused_of_client_; }
+  const Counter& refused_of_all() const { return refused_of_all_; }
 
   // Refuses what comes from now on.
   void Stop();
@@ -81,10 +99,19 @@ class CommitQueue {
   // Waits a moment for about as many commits as the last batch had: the writers
   // it answered are about to come back, and a batch costs one fsync whether it
   // has one commit or a hundred. A lone writer never waits here.
-  void GatherLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Work TakeLocked(size_t max_commits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  QueuedCommit PopLocked(std::deque<QueuedCommit>& from)
+  void GatherLocked(const BatchBounds& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Work TakeLocked(const BatchBounds& batch)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether `waiting` leaves no room for `bytes` more.
+  static bool IsFull(const Waiting& waiting, size_t bytes, size_t max_commits,
+                     size_t max_bytes);
+  // Counts a commit that has come, or gone.
+  void AddLocked(const CommitRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SubtractLocked(const CommitRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  QueuedCommit PopAsideLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether there is one from aside to be taken.
   bool HasApartLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !aside_.empty() && !apart_taken_;
@@ -95,15 +122,18 @@ class CommitQueue {
            !(stopped_ && !apart_taken_);
   }
 
-  const size_t max_commits_;
-  const size_t max_bytes_;
+  const CommitQueueBounds bounds_;
+  Counter refused_of_client_;
+  Counter refused_of_all_;
   mutable Mutex mutex_;
   CondVar wake_;
-  std::deque<QueuedCommit> commits_ ABSL_GUARDED_BY(mutex_);
+  FairQueue commits_ ABSL_GUARDED_BY(mutex_);
   std::deque<QueuedCommit> aside_ ABSL_GUARDED_BY(mutex_);
   // Whether one that came from there is not done with.
   bool apart_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  Waiting waiting_now_ ABSL_GUARDED_BY(mutex_);
+  // The part of each client that has any, and for which bounds hold.
+  absl::flat_hash_map<ClientId, Waiting> of_clients_ ABSL_GUARDED_BY(mutex_);
   std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether the sequencer sleeps in Take until there are `wanted_` commits or

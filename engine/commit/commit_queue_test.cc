@@ -1,9 +1,11 @@
 #include "engine/commit/commit_queue.h"
 
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "engine/client/client_id.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
 
@@ -36,34 +38,34 @@ std::string Text(const CommitQueue::Work& work) {
 }
 
 TEST(CommitQueueTest, WhatWasSetAsideComesOneAtATimeBehindTheOthers) {
-  CommitQueue queue(100, 100);
+  CommitQueue queue({.commits = 100, .bytes = 100});
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   for (const char* name : {"a", "b", "c"}) Push(queue, name);
-  EXPECT_EQ(Text(queue.Take(2)), "a b | x");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), "a b | x");
   // The next when that is done with.
-  EXPECT_EQ(Text(queue.Take(2)), "c");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), "c");
   queue.EndApart();
-  EXPECT_EQ(Text(queue.Take(2)), " | y");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), " | y");
   queue.SetAside(Named("z"));
   Push(queue, "d");
   queue.PutBack(Named("y again"));
-  EXPECT_EQ(Text(queue.Take(2)), "d | y again");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), "d | y again");
   queue.EndApart();
-  EXPECT_EQ(Text(queue.Take(2)), " | z");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), " | z");
 }
 
 TEST(CommitQueueTest, WhatIsPutBackWakesWhoWaits) {
-  CommitQueue queue(100, 100);
+  CommitQueue queue({.commits = 100, .bytes = 100});
   queue.SetAside(Named("x"));
-  EXPECT_EQ(Text(queue.Take(2)), " | x");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), " | x");
   std::thread other([&queue] { queue.PutBack(Named("x again")); });
-  EXPECT_EQ(Text(queue.Take(2)), " | x again");
+  EXPECT_EQ(Text(queue.Take({.commits = 2})), " | x again");
   other.join();
 }
 
 TEST(CommitQueueTest, ItCountsAmongThoseThatWait) {
-  CommitQueue queue(3, 10);
+  CommitQueue queue({.commits = 3, .bytes = 10});
   queue.SetAside(Named("x", 4));
   queue.SetAside(Named("y", 4));
   EXPECT_EQ(queue.waiting().commits, 2u);
@@ -73,13 +75,13 @@ TEST(CommitQueueTest, ItCountsAmongThoseThatWait) {
   Push(queue, "a");
   QueuedCommit fourth = Named("fourth");
   EXPECT_EQ(ErrorReason(queue.Push(fourth)), "QUEUE_FULL");
-  EXPECT_EQ(Text(queue.Take(100)), "a | x");
+  EXPECT_EQ(Text(queue.Take({.commits = 100})), "a | x");
   EXPECT_EQ(queue.waiting().commits, 1u);
   EXPECT_EQ(queue.waiting().bytes, 4u);
 }
 
 TEST(CommitQueueTest, WhoTakesAllTakesItToo) {
-  CommitQueue queue(100, 100);
+  CommitQueue queue({.commits = 100, .bytes = 100});
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   Push(queue, "a");
@@ -92,21 +94,113 @@ TEST(CommitQueueTest, WhoTakesAllTakesItToo) {
 }
 
 TEST(CommitQueueTest, TheEndComesAfterIt) {
-  CommitQueue queue(100, 100);
+  CommitQueue queue({.commits = 100, .bytes = 100});
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   Push(queue, "a");
   queue.Stop();
-  EXPECT_EQ(Text(queue.Take(100)), "a | x");
+  EXPECT_EQ(Text(queue.Take({.commits = 100})), "a | x");
   queue.EndApart();
-  EXPECT_EQ(Text(queue.Take(100)), " | y");
+  EXPECT_EQ(Text(queue.Take({.commits = 100})), " | y");
   // Until it is known that it does not come again.
   std::thread other([&queue] { queue.PutBack(Named("y again")); });
-  EXPECT_EQ(Text(queue.Take(100)), " | y again");
+  EXPECT_EQ(Text(queue.Take({.commits = 100})), " | y again");
   other.join();
   EXPECT_EQ(Text(queue.TakeAllWithin(absl::ZeroDuration())), " end");
   queue.EndApart();
-  EXPECT_EQ(Text(queue.Take(100)), " end");
+  EXPECT_EQ(Text(queue.Take({.commits = 100})), " end");
+}
+
+QueuedCommit From(std::string_view client, std::string name, size_t bytes = 1,
+                  size_t operations = 1) {
+  QueuedCommit commit = Named(std::move(name), bytes);
+  commit.request.client = ClientId::OfAddress(client);
+  commit.request.operations.resize(operations);
+  return commit;
+}
+
+// One client's commits filled the whole queue, and everybody else's were refused.
+TEST(CommitQueueTest, OneClientCannotFillIt) {
+  CommitQueue queue({.commits = 100,
+                     .bytes = 1'000,
+                     .commits_per_client = 2,
+                     .bytes_per_client = 10});
+  QueuedCommit commit = From("10.0.0.1", "a");
+  ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  commit = From("10.0.0.1", "b");
+  ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  commit = From("10.0.0.1", "c");
+  const absl::Status refused = queue.Push(commit);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ErrorReason(refused), "QUEUE_FULL");
+  EXPECT_EQ(refused.message(),
+            "your address has 2 commits of 2 bytes waiting, as much as one "
+            "client may: slow down and try again");
+  // The commit is still the caller's.
+  EXPECT_EQ(commit.request.run_id, "c");
+  EXPECT_EQ(queue.refused_of_client().value(), 1u);
+  EXPECT_EQ(queue.refused_of_all().value(), 0u);
+
+  QueuedCommit other = From("10.0.0.2", "d", 5);
+  ASSERT_EQ(queue.Push(other), absl::OkStatus());
+  other = From("10.0.0.2", "e", 6);
+  EXPECT_EQ(ErrorReason(queue.Push(other)), "QUEUE_FULL");
+  // Nobody in particular, and whom such bounds do not hold for.
+  for (int i = 0; i < 5; ++i) Push(queue, "x");
+  for (int i = 0; i < 5; ++i) {
+    QueuedCommit free = Named("y");
+    free.request.client =
+        ClientId::OfAddress("10.0.0.9", ClientId::Bounds::kDoNotHold);
+    EXPECT_EQ(queue.Push(free), absl::OkStatus());
+  }
+  // What was taken leaves room.
+  (void)queue.Take({});
+  EXPECT_EQ(queue.Push(commit), absl::OkStatus());
+}
+
+TEST(CommitQueueTest, WhatIsSetAsideCountsForItsClient) {
+  CommitQueue queue({.commits_per_client = 1});
+  queue.SetAside(From("10.0.0.1", "x"));
+  QueuedCommit commit = From("10.0.0.1", "a");
+  EXPECT_EQ(ErrorReason(queue.Push(commit)), "QUEUE_FULL");
+  EXPECT_EQ(Text(queue.Take({})), " | x");
+  queue.EndApart();
+  EXPECT_EQ(queue.Push(commit), absl::OkStatus());
+}
+
+TEST(CommitQueueTest, OneThatIsLargerThanTheBoundComesAlone) {
+  CommitQueue queue({.bytes_per_client = 10});
+  QueuedCommit large = From("10.0.0.1", "large", 100);
+  EXPECT_EQ(queue.Push(large), absl::OkStatus());
+  QueuedCommit small = From("10.0.0.1", "small");
+  EXPECT_EQ(ErrorReason(queue.Push(small)), "QUEUE_FULL");
+}
+
+// A batch took all that had come, however much work that was: those who came
+// then waited for 16,384 sets.
+TEST(CommitQueueTest, ABatchIsBoundedInOperationsAndBytes) {
+  CommitQueue queue({});
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    QueuedCommit commit = From("10.0.0.1", name, 10, 4);
+    ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({.operations = 10})), "a b");
+  EXPECT_EQ(Text(queue.Take({.bytes = 20})), "c d");
+  // One at least.
+  EXPECT_EQ(Text(queue.Take({.operations = 3, .bytes = 9})), "e");
+}
+
+TEST(CommitQueueTest, AnEndOfLeasesIsABatchOfItsOwn) {
+  CommitQueue queue({});
+  QueuedCommit expiry = Named("expiry");
+  expiry.request.expiry.emplace();
+  ASSERT_EQ(queue.Push(expiry), absl::OkStatus());
+  for (const char* name : {"a", "b"}) {
+    QueuedCommit commit = From("10.0.0.1", name);
+    ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({})), "expiry");
+  EXPECT_EQ(Text(queue.Take({})), "a b");
 }
 
 }  // namespace

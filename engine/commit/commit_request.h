@@ -100,14 +100,15 @@ struct Equals {
 using Precondition = std::variant<UnchangedSince, Exists, Equals>;
 
 // The end of leases, instead of a client's operations: what they are on is
-// deleted, with origin EXPIRED.
+// deleted, with origin EXPIRED. Up to a bound, so that writers do not wait for
+// all of them: ask again as long as there is a result of an operation.
 struct LeaseExpiry {
   enum class Of {
     // Those bound to any session.
     kAllSessions,
     // Those bound to `session_id`.
     kSession,
-    // Those whose time is over, up to a bound: ask again for the rest.
+    // Those whose time is over.
     kOverdue,
   };
   Of of = Of::kAllSessions;

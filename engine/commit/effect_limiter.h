@@ -35,6 +35,9 @@ class EffectLimiter {
   // that is not complete (or after_incomplete) may hold anything.
   void Limit(Reach reach, Effect* effect);
 
+  // Bytes of the values that are kept so far.
+  size_t kept_bytes() const { return kept_bytes_; }
+
  private:
   // Values kept of the commit so far.
   size_t kept_bytes_ = 0;

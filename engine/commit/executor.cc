@@ -16,6 +16,9 @@
 namespace restate {
 namespace {
 
+// Of the values that an end of leases deletes: the operations behind are left.
+constexpr size_t kMaxExpiryBytes = size_t{1} << 20;
+
 // What a path reads as: the root always reads something.
 Tree Reading(const Path& path, const Tree& node) {
   if (!node.has_value() && path.is_root()) return Value::EmptyMap();
@@ -87,6 +90,8 @@ class Executor {
     execution->limiter = limiter_;
     execution->next_index = index_;
   }
+  // Of the values that its effects hold.
+  size_t kept_bytes() const { return limiter_.kept_bytes(); }
 
  private:
   // OK unless the path is derived.
@@ -418,6 +423,10 @@ absl::StatusOr<Execution> Execute(const CommitRequest& request,
                       {{"operation", absl::StrCat(i)}});
     }
     execution.results.push_back(executor.TakeResult());
+    if (request.expiry.has_value() &&
+        executor.kept_bytes() > kMaxExpiryBytes) {
+      break;
+    }
   }
   executor.TakeEffects(&execution);
   return execution;

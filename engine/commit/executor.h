@@ -47,6 +47,9 @@ struct ExecutionContext {
   LuaEqualities* equalities = nullptr;
 };
 
+// Of an expiry it leaves the last operations out, without results, once those
+// before have deleted much.
+//
 // Judges the preconditions and applies the operations, each against what its
 // predecessors left. Derived paths are read only, and what is derived strictly
 // below a path is no part of what an operation sees or writes. After an error the overlay must be put back by the caller.

@@ -14,7 +14,7 @@ Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
       leaf_cache_(options_.leaf_cache_bytes),
       derivation_engine_(options_.derivations),
-      queue_(options_.max_queued_commits, options_.max_queued_bytes),
+      queue_(options_.queue),
       long_call_thread_(
           [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); }) {}
 
@@ -122,7 +122,7 @@ absl::Status Sequencer::Stop() {
 
 void Sequencer::Run() {
   while (true) {
-    CommitQueue::Work work = queue_.Take(options_.max_batch_commits);
+    CommitQueue::Work work = queue_.Take(options_.batch);
     for (auto& task : work.tasks) task();
     // The last ones may be set aside.
     const bool last = work.finished && work.commits.empty();
@@ -135,8 +135,11 @@ void Sequencer::Run() {
 void Sequencer::MeasureBatch(std::vector<QueuedCommit> commits) {
   const absl::Duration began = options_.clock->Monotonic();
   counters_.batch_commits.Record(commits.size());
+  expired_in_batch_ = 0;
   RunBatch(std::move(commits));
-  counters_.batch_time.Record(options_.clock->Monotonic() - began);
+  const absl::Duration elapsed = options_.clock->Monotonic() - began;
+  counters_.batch_time.Record(elapsed);
+  expiry_pace_.Took(expired_in_batch_, elapsed);
   counters_.last_changes_bytes.store(last_changes_->bytes(),
                                      std::memory_order_relaxed);
 }

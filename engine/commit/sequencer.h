@@ -33,6 +33,7 @@
 #include "engine/derivation/derivation_state.h"
 #include "engine/history/commit_history.h"
 #include "engine/history/history.h"
+#include "engine/lease/expiry_pace.h"
 #include "engine/lease/lease_table.h"
 #include "engine/mount/mounted_backend.h"
 #include "engine/record/record_table.h"
@@ -68,8 +69,7 @@ struct SequencerOptions {
   // Revisions reserved in one durable step.
   Revision revision_block = 1'000'000;
   // Bounds of the queue.
-  size_t max_queued_commits = 100'000;
-  size_t max_queued_bytes = size_t{256} << 20;
+  CommitQueueBounds queue;
   // Bound of the memory of last changes.
   size_t last_changes_bytes = size_t{256} << 20;
   // Bound of the cache of leaves written last.
@@ -85,8 +85,8 @@ struct SequencerOptions {
   // OK, or NOT_FOUND / SESSION_LOST: asked on the sequencer's thread, when a
   // path is bound to a session. Without it nothing can be bound.
   std::function<absl::Status(const std::string&)> check_session;
-  // At most this many commits share one fsync.
-  size_t max_batch_commits = 4'096;
+  // What shares one fsync, at most.
+  BatchBounds batch;
 };
 
 // Puts commits into one total order and makes them durable, a batch at a time:
@@ -190,6 +190,7 @@ class Sequencer {
   }
   const LuaEqualities& lua_equalities() const { return lua_equalities_; }
   CommitQueue::Waiting waiting() const { return queue_.waiting(); }
+  const CommitQueue& queue() const { return queue_; }
 
   // Finishes what is queued, refuses the rest, and closes the store. Returns
   // what closing it came to, each time.
@@ -377,6 +378,9 @@ class Sequencer {
   LeafCache leaf_cache_;
   std::shared_ptr<CommitHistory> history_;
   std::optional<LeaseTable> leases_;
+  ExpiryPace expiry_pace_;
+  // How many leases ended in the batch at hand.
+  size_t expired_in_batch_ = 0;
   std::optional<AnsweredRequests> answered_;
   std::optional<RecordTable> records_;
   DerivationEngine derivation_engine_;

@@ -16,9 +16,6 @@
 namespace restate {
 namespace {
 
-// At most this many leases end in one commit, so that writers do not wait long
-// behind it.
-constexpr size_t kExpiredTogether = 1'000;
 // How long a lease waits whose path cannot be deleted now.
 constexpr absl::Duration kStuckLeaseDelay = absl::Seconds(5);
 
@@ -48,6 +45,8 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
                                  &lua_equalities_};
   absl::StatusOr<Execution> execution = Execute(request, context);
   if (execution.ok()) {
+    // Of an expiry, the rest is for another commit.
+    request.operations.resize(execution->results.size());
     absl::Status derived =
         Derive(*batch.state, *batch.overlay, context, &request,
                &batch.derivations, &*execution);
@@ -208,15 +207,15 @@ void Sequencer::PrepareExpiry(CommitRequest* request) {
   std::vector<Path> paths;
   switch (expiry.of) {
     case LeaseExpiry::Of::kAllSessions:
-      paths = leases_->PathsOfSessions();
+      paths = leases_->PathsOfSessions(expiry_pace_.next());
       break;
     case LeaseExpiry::Of::kSession:
-      paths = leases_->PathsOf(expiry.session_id);
+      paths = leases_->PathsOf(expiry.session_id, expiry_pace_.next());
       break;
     case LeaseExpiry::Of::kOverdue: {
       // Those on a mount that is down must not keep the others.
       std::vector<Path> stuck;
-      for (Path& path : leases_->Overdue(kExpiredTogether)) {
+      for (Path& path : leases_->Overdue(expiry_pace_.next())) {
         if (CanStore(Write{.path = path}).ok()) {
           paths.push_back(std::move(path));
         } else {
@@ -230,6 +229,7 @@ void Sequencer::PrepareExpiry(CommitRequest* request) {
   for (Path& path : paths) {
     request->operations.push_back(DeleteOperation{.path = std::move(path)});
   }
+  expired_in_batch_ += request->operations.size();
 }
 
 }  // namespace restate

@@ -52,7 +52,7 @@ absl::Status Sequencer::Initialize() {
     last_given_ = past.reserved;
     last_committed_ = past.last_committed;
     reserved_ = past.reserved;
-    if (absl::Status status = EnsureReserved(options_.max_batch_commits);
+    if (absl::Status status = EnsureReserved(options_.batch.commits);
         !status.ok()) {
       return status;
     }

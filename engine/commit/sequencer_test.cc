@@ -71,7 +71,7 @@ class SequencerTest : public testing::Test {
         *std::move(store), store_plan_);
     options.clock = &clock_;
     options.listener = &listener_;
-    options.max_queued_commits = max_queued_commits;
+    options.queue.commits = max_queued_commits;
     auto sequencer = Sequencer::Start(std::move(options));
     ASSERT_TRUE(sequencer.ok()) << sequencer.status();
     sequencer_ = *std::move(sequencer);

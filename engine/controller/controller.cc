@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   std::unique_ptr<Controller> controller(new Controller());
   controller->issuer_ = NewEpoch();
   controller->clock_ = options.clock;
+  controller->accounts_ = std::make_unique<ClientAccounts>(options.clients);
   controller->hub_ = std::make_unique<SubscriptionHub>(options.interceptions,
                                                        options.clock);
   controller->trackers_ = std::make_unique<TrackerTable>(
@@ -56,7 +57,7 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->hub_->Start(controller->sequencer_);
   controller->trackers_->Start(controller->sequencer_.get());
   controller->sessions_ = std::make_unique<SessionTable>(
-      session_limits, controller->hub_.get(),
+      session_limits, controller->accounts_.get(), controller->hub_.get(),
       [raw = controller.get()](const std::string& session_id,
                                absl::AnyInvocable<void()> done) {
         raw->trackers_->SessionEnded(session_id);
@@ -70,14 +71,18 @@ absl::StatusOr<std::unique_ptr<Controller>> Controller::Start(
   controller->hosts_->Start(controller->sequencer_.get());
   // Sessions did not outlive the last run, and neither does what was bound to
   // them.
-  std::promise<absl::Status> expired;
-  CommitRequest expiry;
-  expiry.expiry = LeaseExpiry();
-  controller->Commit(std::move(expiry), [&](absl::StatusOr<CommitResult> done) {
-    expired.set_value(done.status());
-  });
-  absl::Status status = expired.get_future().get();
-  if (!status.ok()) return status;
+  for (bool more = true; more;) {
+    std::promise<absl::StatusOr<CommitResult>> expired;
+    CommitRequest expiry;
+    expiry.expiry = LeaseExpiry();
+    controller->Commit(
+        std::move(expiry), [&](absl::StatusOr<CommitResult> done) {
+          expired.set_value(std::move(done));
+        });
+    const absl::StatusOr<CommitResult> result = expired.get_future().get();
+    if (!result.ok()) return result.status();
+    more = !result->results.empty();
+  }
   return controller;
 }
 
@@ -87,6 +92,9 @@ void Controller::ExpireLeases(const std::string& session_id,
   request.expiry = LeaseExpiry{LeaseExpiry::Of::kSession, session_id};
   Commit(std::move(request), [this, session_id, done = std::move(done)](
                                  absl::StatusOr<CommitResult> result) mutable {
+    if (result.ok() && !result->results.empty()) {
+      return ExpireLeases(session_id, std::move(done));
+    }
     if (!result.ok()) {
       // The store is down, or the queue is full: Tick tries again. A stop
       // leaves it to the next start.
@@ -103,7 +111,8 @@ void Controller::ExpireOverdue() {
   request.expiry = LeaseExpiry{LeaseExpiry::Of::kOverdue, ""};
   Commit(std::move(request), [this](absl::StatusOr<CommitResult> result) {
     expiring_ = false;
-    // One commit ends a bounded number. If it failed, Tick tries again.
+    // One commit ends a bounded number, and those of clients come between two of
+    // them. If it failed, Tick tries again.
     if (result.ok()) ExpireOverdue();
   });
 }
@@ -112,9 +121,10 @@ Controller::~Controller() {
   if (sequencer_ != nullptr) Stop().IgnoreError();
 }
 
-CommitCallback Controller::AfterDerived(std::optional<Path> dest,
+CommitCallback Controller::AfterDerived(std::optional<Path> dest, Hold hold,
                                         CommitCallback done) {
-  return [this, dest = std::move(dest), done = std::move(done)](
+  return [this, dest = std::move(dest), hold = std::move(hold),
+          done = std::move(done)](
              absl::StatusOr<CommitResult> result) mutable {
     if (!result.ok() || (!result->changed && !dest.has_value())) {
       return done(std::move(result));
@@ -122,7 +132,7 @@ CommitCallback Controller::AfterDerived(std::optional<Path> dest,
     const Revision revision = result->revision;
     hosts_->WhenDerived(
         revision, std::move(dest),
-        [result = std::move(result),
+        [result = std::move(result), hold = std::move(hold),
          done = std::move(done)](HostTable::Derived derived) mutable {
           result->derived_revision = derived.revision;
           result->pending = std::move(derived.pending);
@@ -134,7 +144,9 @@ CommitCallback Controller::AfterDerived(std::optional<Path> dest,
 void Controller::Commit(CommitRequest request, CommitCallback done) {
   if (!request.run_id.empty()) trackers_->RecordWrite(request.run_id);
   if (request.wait_derived) {
-    done = AfterDerived(std::nullopt, std::move(done));
+    absl::StatusOr<Hold> hold = Take(request.client, Holding::kWaits);
+    if (!hold.ok()) return done(hold.status());
+    done = AfterDerived(std::nullopt, *std::move(hold), std::move(done));
   }
   sequencer_->Submit(std::move(request), std::move(done));
 }
@@ -144,7 +156,9 @@ void Controller::Derive(CommitRequest request, const std::string& session_id,
   const Definition definition =
       std::get<DefineDerivation>(*request.derivation).definition;
   if (request.wait_derived) {
-    done = AfterDerived(definition.dest, std::move(done));
+    absl::StatusOr<Hold> hold = Take(request.client, Holding::kWaits);
+    if (!hold.ok()) return done(hold.status());
+    done = AfterDerived(definition.dest, *std::move(hold), std::move(done));
   }
   if (definition.hosted()) {
     if (absl::Status status = sessions_->Check(session_id); !status.ok()) {
@@ -167,12 +181,13 @@ void Controller::Derive(CommitRequest request, const std::string& session_id,
 
 absl::StatusOr<BegunRun> Controller::BeginRun(const std::string& session_id,
                                               std::string tracker_id) {
-  absl::Status status = sessions_->Check(session_id);
-  if (!status.ok()) return status;
+  const absl::StatusOr<std::shared_ptr<ClientAccount>> account =
+      sessions_->AccountOf(session_id);
+  if (!account.ok()) return account.status();
   absl::StatusOr<BegunRun> begun =
-      trackers_->BeginRun(session_id, std::move(tracker_id));
+      trackers_->BeginRun(session_id, std::move(tracker_id), **account);
   // It may have ended in between; then nobody else would end its trackers.
-  status = sessions_->Check(session_id);
+  const absl::Status status = sessions_->Check(session_id);
   if (!status.ok()) {
     trackers_->SessionEnded(session_id);
     return status;
@@ -181,8 +196,10 @@ absl::StatusOr<BegunRun> Controller::BeginRun(const std::string& session_id,
 }
 
 absl::StatusOr<std::unique_ptr<EventStream>> Controller::Subscribe(
-    SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready) {
-  std::shared_ptr<Receiver> receiver = hub_->NewReceiver(max_queue_bytes);
+    SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready,
+    const ClientId& client) {
+  std::shared_ptr<Receiver> receiver =
+      hub_->NewReceiver(max_queue_bytes, accounts_->AccountOf(client));
   const uint64_t stream = receiver->Attach(std::move(ready));
   absl::StatusOr<SubscriptionHub::Added> added =
       hub_->Add(receiver, std::move(spec), "", "");

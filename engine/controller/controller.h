@@ -17,6 +17,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
+#include "engine/client/client_accounts.h"
+#include "engine/client/client_id.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/publication.h"
 #include "engine/commit/published_state.h"
@@ -38,6 +40,7 @@ namespace restate {
 
 // What a controller is made of. It fills in the listener itself.
 struct ControllerOptions : SequencerOptions {
+  ClientLimits clients;
   SessionLimits sessions;
   InterceptionLimits interceptions;
   TrackerLimits trackers;
@@ -88,7 +91,8 @@ class Controller {
   // that order, except that those which need something of a slow mount come when
   // that has been read.
   // With `wait_derived`, `done` comes when hosted transforms have followed, on
-  // whatever thread, at most HostLimits::wait later.
+  // whatever thread, at most HostLimits::wait later; RESOURCE_EXHAUSTED /
+  // TOO_MANY_WAITS.
   void Commit(CommitRequest request, CommitCallback done);
 
   // The same for a request that defines a derivation; a hosted one gets the
@@ -104,8 +108,16 @@ class Controller {
   // until the batch at hand is done.
   // UNAVAILABLE / SHUTTING_DOWN; OUT_OF_RANGE / EPOCH_CHANGED,
   // REVISION_IN_FUTURE, HISTORY_COMPACTED.
+  // RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIPTIONS, TOO_MANY_PATTERNS, of `client`.
   absl::StatusOr<std::unique_ptr<EventStream>> Subscribe(
-      SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready);
+      SubscriptionSpec spec, size_t max_queue_bytes, ReadyCallback ready,
+      const ClientId& client = ClientId());
+
+  // What clients hold. RESOURCE_EXHAUSTED if that would be too much.
+  absl::StatusOr<Hold> Take(const ClientId& client, Holding what) {
+    return accounts_->AccountOf(client)->Take(what);
+  }
+  const ClientAccounts& accounts() const { return *accounts_; }
 
   // What a path's life hangs on; nothing if it stays.
   std::optional<LeaseStatus> LeaseOf(const Path& path) const {
@@ -218,7 +230,9 @@ class Controller {
 
   // Makes `done` wait for what is derived by hosts: of `dest` too, if there is
   // one.
-  CommitCallback AfterDerived(std::optional<Path> dest, CommitCallback done);
+  // It holds `hold` until then.
+  CommitCallback AfterDerived(std::optional<Path> dest, Hold hold,
+                              CommitCallback done);
 
   // Deletes what is bound to a session that is over, and calls `done`.
   void ExpireLeases(const std::string& session_id,
@@ -230,6 +244,7 @@ class Controller {
   // Tells this process's ack tokens from those of others.
   std::string issuer_;
   const Clock* clock_ = nullptr;
+  std::unique_ptr<ClientAccounts> accounts_;
   Listeners listeners_;
   std::unique_ptr<TrackerTable> trackers_;
   std::unique_ptr<HostTable> hosts_;

@@ -97,12 +97,11 @@ TEST_F(LeaseTest, OneTickEndsAnyNumber) {
   const Revision before = controller_->Published()->revision();
   clock_.millis = 1;
   controller_->Tick(clock_.Now());
-  // Three commits: a writer never waits behind all of them.
-  while (controller_->Published()->revision() < before + 3) {
+  while (controller_->Published()->tree().Read(P("/a"), {})->tree) {
     std::this_thread::yield();
   }
-  EXPECT_EQ(controller_->Published()->revision(), before + 3);
-  EXPECT_FALSE(controller_->Published()->tree().Read(P("/a"), {})->tree);
+  // Several commits, of 1,000 at most: a writer never waits behind all of them.
+  EXPECT_GT(controller_->Published()->revision(), before + 2);
 }
 
 TEST_F(LeaseTest, WithASessionWhicheverEndsFirst) {

@@ -49,6 +49,10 @@ Measures Controller::Measure() const {
   measures.leases = sequencer_->leases().count();
   measures.subscriptions = &hub_->counters();
   measures.queued = hub_->queued_bytes();
+  measures.accounts = accounts_.get();
+  measures.queue_full_of_client =
+      sequencer_->queue().refused_of_client().value();
+  measures.queue_full_of_all = sequencer_->queue().refused_of_all().value();
   measures.interception_timeouts = hub_->interceptions().timeouts().value();
   measures.derivations = &sequencer_->derivation_engine().counters();
   measures.derivation_lua = &sequencer_->derivation_engine().lua_counters();

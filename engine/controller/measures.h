@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "engine/backend/backend.h"
+#include "engine/client/client_accounts.h"
 #include "engine/commit/commit_counters.h"
 #include "engine/commit/commit_queue.h"
 #include "engine/derivation/derivation_counters.h"
@@ -57,6 +58,10 @@ struct Measures {
 
   const SubscriptionCounters* subscriptions = nullptr;
   SubscriptionHub::QueuedBytes queued;
+  const ClientAccounts* accounts = nullptr;
+  // Commits refused because too many waited: of one client, and of all.
+  uint64_t queue_full_of_client = 0;
+  uint64_t queue_full_of_all = 0;
   uint64_t interception_timeouts = 0;
 
   const DerivationCounters* derivations = nullptr;

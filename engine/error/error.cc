@@ -122,6 +122,14 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "TOO_MANY_SUBSCRIPTIONS"};
     case Reason::kTooManyTrackers:
       return {StatusCode::kResourceExhausted, "TOO_MANY_TRACKERS"};
+    case Reason::kTooManyStreams:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_STREAMS"};
+    case Reason::kTooManySnapshots:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_SNAPSHOTS"};
+    case Reason::kTooManyWaits:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_WAITS"};
+    case Reason::kTooManyDerivations:
+      return {StatusCode::kResourceExhausted, "TOO_MANY_DERIVATIONS"};
     case Reason::kTooManyMounts:
       return {StatusCode::kResourceExhausted, "TOO_MANY_MOUNTS"};
     case Reason::kTooManyThreads:

@@ -157,37 +157,39 @@ std::vector<Path> LeaseTable::Paths() const {
   return {paths.begin(), paths.end()};
 }
 
-std::vector<Path> LeaseTable::PathsOfSessions() const {
-  absl::btree_set<Path> paths;
-  {
-    MutexLock lock(&mutex_);
-    for (const auto& [session_id, path] : by_session_) {
-      if (!staged_.contains(path)) paths.insert(path);
-    }
-  }
+std::vector<Path> LeaseTable::PathsOfSessions(size_t limit) const {
+  std::vector<Path> paths;
   for (const auto& [path, entry] : staged_) {
+    if (paths.size() == limit) return paths;
     if (entry.has_value() && !entry->terms.session_id.empty()) {
-      paths.insert(path);
+      paths.push_back(path);
     }
   }
-  return {paths.begin(), paths.end()};
+  MutexLock lock(&mutex_);
+  for (auto it = by_session_.begin();
+       it != by_session_.end() && paths.size() < limit; ++it) {
+    if (!staged_.contains(it->second)) paths.push_back(it->second);
+  }
+  return paths;
 }
 
-std::vector<Path> LeaseTable::PathsOf(const std::string& session_id) const {
-  absl::btree_set<Path> paths;
-  {
-    MutexLock lock(&mutex_);
-    for (auto it = by_session_.lower_bound({session_id, Path()});
-         it != by_session_.end() && it->first == session_id; ++it) {
-      if (!staged_.contains(it->second)) paths.insert(it->second);
-    }
-  }
+std::vector<Path> LeaseTable::PathsOf(const std::string& session_id,
+                                      size_t limit) const {
+  std::vector<Path> paths;
   for (const auto& [path, entry] : staged_) {
+    if (paths.size() == limit) return paths;
     if (entry.has_value() && entry->terms.session_id == session_id) {
-      paths.insert(path);
+      paths.push_back(path);
     }
   }
-  return {paths.begin(), paths.end()};
+  MutexLock lock(&mutex_);
+  for (auto it = by_session_.lower_bound({session_id, Path()});
+       it != by_session_.end() && it->first == session_id &&
+       paths.size() < limit;
+       ++it) {
+    if (!staged_.contains(it->second)) paths.push_back(it->second);
+  }
+  return paths;
 }
 
 std::vector<Path> LeaseTable::Overdue(size_t limit) const {

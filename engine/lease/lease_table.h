@@ -59,11 +59,12 @@ class LeaseTable {
   // is staged.
   void Reload(const std::vector<Lease>& leases);
 
-  // With what is staged, in path order: the paths that have a lease; those
-  // bound to any session; those bound to one.
+  // With what is staged, in path order: the paths that have a lease.
   std::vector<Path> Paths() const;
-  std::vector<Path> PathsOfSessions() const;
-  std::vector<Path> PathsOf(const std::string& session_id) const;
+  // Of the paths bound to any session, or to one, `limit`, or all if there are
+  // fewer; without what is staged to end.
+  std::vector<Path> PathsOfSessions(size_t limit) const;
+  std::vector<Path> PathsOf(const std::string& session_id, size_t limit) const;
   // The paths whose time is over, those first that have been for longest, at
   // most `limit` of them; without what is staged to end or to begin anew.
   std::vector<Path> Overdue(size_t limit) const;

@@ -90,15 +90,15 @@ TEST(LeaseTable, AWriteWithASessionStartsItAnew) {
   LeaseTable table(&clock, {});
   EXPECT_TRUE(table.empty());
   Do(table, {Set("/a", "s"), Set("/b", "t")});
-  EXPECT_EQ(table.PathsOf("s").size(), 1u);
+  EXPECT_EQ(table.PathsOf("s", 10).size(), 1u);
   table.PublishStaged();
   EXPECT_EQ(table.Find(P("/a"))->terms, Of("s"));
   Do(table, {Set("/a", "t")}, /*changed=*/false);
   ASSERT_EQ(table.Staged().size(), 1u);
   EXPECT_EQ(table.Staged()[0].terms, Of("t"));
   table.PublishStaged();
-  EXPECT_EQ(table.PathsOf("t").size(), 2u);
-  EXPECT_EQ(table.PathsOf("s").size(), 0u);
+  EXPECT_EQ(table.PathsOf("t", 10).size(), 2u);
+  EXPECT_EQ(table.PathsOf("s", 10).size(), 0u);
 }
 
 TEST(LeaseTable, OneThatFoundSomethingThereBindsNothing) {
@@ -171,10 +171,12 @@ TEST(LeaseTable, SessionAndTtlTogether) {
   LeaseTable table(&clock, {});
   Do(table, {SetFor("/a", absl::Seconds(1), "s"),
              SetFor("/b", absl::Seconds(1)), Set("/c", "s"), Set("/d", "ss")});
-  EXPECT_EQ(Texts(table.PathsOf("s")), (Paths{"/a", "/c"}));
+  EXPECT_EQ(Texts(table.PathsOf("s", 10)), (Paths{"/a", "/c"}));
   table.PublishStaged();
-  EXPECT_EQ(Texts(table.PathsOf("s")), (Paths{"/a", "/c"}));
-  EXPECT_EQ(Texts(table.PathsOfSessions()), (Paths{"/a", "/c", "/d"}));
+  EXPECT_EQ(Texts(table.PathsOf("s", 10)), (Paths{"/a", "/c"}));
+  EXPECT_EQ(Texts(table.PathsOfSessions(10)), (Paths{"/a", "/c", "/d"}));
+  EXPECT_EQ(table.PathsOf("s", 1).size(), 1u);
+  EXPECT_EQ(table.PathsOfSessions(2).size(), 2u);
   clock.now += absl::Seconds(1);
   EXPECT_EQ(Texts(table.Overdue(10)), (Paths{"/a", "/b"}));
   table.Postpone({P("/a")}, absl::Seconds(5));
@@ -184,7 +186,7 @@ TEST(LeaseTable, SessionAndTtlTogether) {
   EXPECT_TRUE(table.empty());
   clock.now += absl::Hours(1);
   EXPECT_FALSE(table.HasOverdue());
-  EXPECT_EQ(Texts(table.PathsOfSessions()), Paths());
+  EXPECT_EQ(Texts(table.PathsOfSessions(10)), Paths());
 }
 
 TEST(LeaseTable, WhatIsLoadedHasItsFullTimeAgain) {

@@ -62,10 +62,15 @@ absl::Status CheckCallbackId(const std::string& id) {
 
 // Its id, its queue, and its callbacks with their subscriptions.
 struct SessionTable::Session {
-  Session(std::string session_id, std::shared_ptr<Receiver> its_receiver)
-      : id(std::move(session_id)), receiver(std::move(its_receiver)) {}
+  Session(std::string session_id, Hold its_hold,
+          std::shared_ptr<Receiver> its_receiver)
+      : id(std::move(session_id)),
+        hold(std::move(its_hold)),
+        receiver(std::move(its_receiver)) {}
 
   const std::string id;
+  // Given back when it is over, and not only when the last reader has gone.
+  Hold hold;
   const std::shared_ptr<Receiver> receiver;
 
   // Guarded by SessionTable::mutex_.
@@ -108,9 +113,11 @@ class SessionTable::SessionStream final : public EventStream {
   const uint64_t stream_;
 };
 
-SessionTable::SessionTable(SessionLimits limits, SubscriptionHub* hub,
-                           EndedCallback ended, ResumedCallback resumed)
+SessionTable::SessionTable(SessionLimits limits, ClientAccounts* accounts,
+                           SubscriptionHub* hub, EndedCallback ended,
+                           ResumedCallback resumed)
     : limits_(limits),
+      accounts_(accounts),
       hub_(hub),
       ended_(std::move(ended)),
       resumed_(std::move(resumed)) {}
@@ -126,7 +133,8 @@ absl::StatusOr<std::shared_ptr<SessionTable::Session>> SessionTable::Find(
 
 absl::StatusOr<OpenedSession> SessionTable::Open(std::string session_id,
                                                  bool resume,
-                                                 ReadyCallback ready) {
+                                                 ReadyCallback ready,
+                                                 const ClientId& client) {
   if (absl::Status status = CheckSessionId(session_id); !status.ok()) {
     return status;
   }
@@ -144,17 +152,14 @@ absl::StatusOr<OpenedSession> SessionTable::Open(std::string session_id,
       opened.resumed = true;
     } else if (resume) {
       return SessionLost(session_id);
-    } else if (sessions_.size() >= limits_.max_sessions) {
-      return MakeError(
-          Reason::kTooManySessions,
-          absl::StrCat("the server has ", sessions_.size(),
-                       " sessions, as many as it may: close some, or share "
-                       "one among the parts of a program"),
-          {{"limit", absl::StrCat(limits_.max_sessions)}});
     } else {
+      std::shared_ptr<ClientAccount> account = accounts_->AccountOf(client);
+      absl::StatusOr<Hold> hold = account->Take(Holding::kSessions);
+      if (!hold.ok()) return hold.status();
       if (session_id.empty()) session_id = NewEpoch();
       session = std::make_shared<Session>(
-          session_id, hub_->NewReceiver(limits_.max_queue_bytes));
+          session_id, *std::move(hold),
+          hub_->NewReceiver(limits_.max_queue_bytes, std::move(account)));
       sessions_[session_id] = session;
     }
     session->attached = true;
@@ -218,6 +223,7 @@ void SessionTable::Finish(const std::shared_ptr<Session>& session,
       for (const auto& [patterns, id] : subscriptions) ids.push_back(id);
     }
     session->callbacks.clear();
+    session->hold = Hold();
   }
   for (int64_t id : ids) hub_->Remove(id);
   session->receiver->End(SessionLost(session->id));
@@ -229,6 +235,14 @@ absl::Status SessionTable::Check(const std::string& session_id) const {
   return Find(session_id).status();
 }
 
+absl::StatusOr<std::shared_ptr<ClientAccount>> SessionTable::AccountOf(
+    const std::string& session_id) const {
+  MutexLock lock(&mutex_);
+  const absl::StatusOr<std::shared_ptr<Session>> session = Find(session_id);
+  if (!session.ok()) return session.status();
+  return (*session)->receiver->account();
+}
+
 absl::StatusOr<std::string> SessionTable::RegisterCallback(
     const std::string& session_id, std::string callback_id, bool replace) {
   if (absl::Status status = CheckCallbackId(callback_id); !status.ok()) {
@@ -238,7 +252,16 @@ absl::StatusOr<std::string> SessionTable::RegisterCallback(
   absl::StatusOr<std::shared_ptr<Session>> session = Find(session_id);
   if (!session.ok()) return session.status();
   if (callback_id.empty()) callback_id = NewEpoch();
-  const bool is_new = (*session)->callbacks.try_emplace(callback_id).second;
+  const bool is_new = !(*session)->callbacks.contains(callback_id);
+  if (is_new && (*session)->callbacks.size() >= limits_.max_subscriptions) {
+    return MakeError(
+        Reason::kTooManySubscriptions,
+        absl::StrCat("the session has ", (*session)->callbacks.size(),
+                     " callbacks, as many as it may: unregister some, or "
+                     "subscribe one to several patterns"),
+        {{"limit", absl::StrCat(limits_.max_subscriptions)}});
+  }
+  (*session)->callbacks.try_emplace(callback_id);
   if (!is_new && !replace) {
     return MakeError(
         Reason::kCallbackExists,
@@ -274,6 +297,7 @@ absl::StatusOr<SubscribedCallback> SessionTable::SubscribeById(
     const std::string& session_id, const std::string& callback_id,
     SubscriptionSpec spec, bool ignore_missing) {
   std::shared_ptr<Session> session;
+  auto room = SubscriptionHub::Room::kMustBe;
   {
     MutexLock lock(&mutex_);
     absl::StatusOr<std::shared_ptr<Session>> found = Find(session_id);
@@ -284,8 +308,9 @@ absl::StatusOr<SubscribedCallback> SessionTable::SubscribeById(
       if (ignore_missing) return SubscribedCallback();
       return CallbackNotFound(callback_id);
     }
-    if (session->subscriptions >= limits_.max_subscriptions &&
-        !callback->second.contains(spec.patterns)) {
+    if (callback->second.contains(spec.patterns)) {
+      room = SubscriptionHub::Room::kIsTakenOver;
+    } else if (session->subscriptions >= limits_.max_subscriptions) {
       return MakeError(
           Reason::kTooManySubscriptions,
           absl::StrCat("the session has ", session->subscriptions,
@@ -296,7 +321,7 @@ absl::StatusOr<SubscribedCallback> SessionTable::SubscribeById(
   }
   const std::vector<PathPattern> patterns = spec.patterns;
   absl::StatusOr<SubscriptionHub::Added> added = hub_->Add(
-      session->receiver, std::move(spec), session->id, callback_id);
+      session->receiver, std::move(spec), session->id, callback_id, room);
   if (!added.ok()) return added.status();
   // The one whose place it takes; the new one, if there is no place any more.
   int64_t replaced = 0;

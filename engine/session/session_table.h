@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/backend/backend.h"
+#include "engine/client/client_accounts.h"
+#include "engine/client/client_id.h"
 #include "engine/path/pattern.h"
 #include "engine/subscription/event_stream.h"
 #include "engine/subscription/session_request.h"
@@ -28,8 +30,7 @@ namespace restate {
 struct SessionLimits {
   // How long a session is kept without a stream.
   absl::Duration grace = absl::Seconds(60);
-  size_t max_sessions = 10'000;
-  // Of one session.
+  // Of one session: subscriptions, and callbacks.
   size_t max_subscriptions = 10'000;
   // Of one session's queue.
   size_t max_queue_bytes = size_t{8} << 20;
@@ -70,8 +71,11 @@ class SessionTable {
   // `resumed` is called with the id of each session that another stream has
   // taken up, holding no lock: who had asked it for something asks again.
   using ResumedCallback = std::function<void(const std::string& session_id)>;
-  SessionTable(SessionLimits limits, SubscriptionHub* hub,
-               EndedCallback ended, ResumedCallback resumed);
+  // The accounts say how many there may be, of one client and in all; they and the
+  // hub outlive this.
+  SessionTable(SessionLimits limits, ClientAccounts* accounts,
+               SubscriptionHub* hub, EndedCallback ended,
+               ResumedCallback resumed);
   ~SessionTable();
 
   // Opens a session or takes it up again; its older stream, if any, ends with
@@ -79,16 +83,22 @@ class SessionTable {
   //   NOT_FOUND / SESSION_LOST: `resume` and there is none.
   //   INVALID_ARGUMENT / INVALID_REQUEST: no valid id.
   //   RESOURCE_EXHAUSTED / TOO_MANY_SESSIONS
+  // A new one counts as `client`'s, with all that it holds.
   absl::StatusOr<OpenedSession> Open(std::string session_id, bool resume,
-                                     ReadyCallback ready);
+                                     ReadyCallback ready,
+                                     const ClientId& client = ClientId());
   // Ends a session; blocks until what was bound to it is gone. NOT_FOUND /
   // SESSION_LOST.
   absl::Status Close(const std::string& session_id);
   // OK, or NOT_FOUND / SESSION_LOST.
   absl::Status Check(const std::string& session_id) const;
+  // Whose account the session is on. NOT_FOUND / SESSION_LOST.
+  absl::StatusOr<std::shared_ptr<ClientAccount>> AccountOf(
+      const std::string& session_id) const;
 
   // Gives the callback's id. ALREADY_EXISTS / CALLBACK_EXISTS, NOT_FOUND /
-  // SESSION_LOST, INVALID_ARGUMENT / INVALID_REQUEST.
+  // SESSION_LOST, INVALID_ARGUMENT / INVALID_REQUEST, RESOURCE_EXHAUSTED /
+  // TOO_MANY_SUBSCRIPTIONS.
   absl::StatusOr<std::string> RegisterCallback(const std::string& session_id,
                                                std::string callback_id,
                                                bool replace);
@@ -148,6 +158,7 @@ class SessionTable {
               absl::AnyInvocable<void()> done);
 
   const SessionLimits limits_;
+  ClientAccounts* const accounts_;
   SubscriptionHub* const hub_;
   const EndedCallback ended_;
   const ResumedCallback resumed_;

@@ -132,7 +132,7 @@ void EventRouter::DeliverTo(absl::Span<Subscription* const> subscriptions,
       }
       if (subscription->spec().intercepting &&
           receiver->CanIntercept(subscription)) {
-        event.ack_id = Intercept(subscription->id());
+        event.ack_id = Intercept(*subscription);
       }
     }
     if (receiver->Stage(subscription, std::move(event))) {
@@ -141,12 +141,13 @@ void EventRouter::DeliverTo(absl::Span<Subscription* const> subscriptions,
   }
 }
 
-uint64_t EventRouter::Intercept(int64_t subscription_id) {
+uint64_t EventRouter::Intercept(const Subscription& subscription) {
   if (gate_ == nullptr) {
     gate_ = std::make_shared<BubbleGate>(commit_->revision, index_in_commit_);
   }
   intercepted_here_ = true;
-  return interceptions_->AddInterceptor(gate_, place_, subscription_id);
+  return interceptions_->AddInterceptor(gate_, place_, subscription.id(),
+                                        subscription.receiver()->account());
 }
 
 void EventRouter::EndOperation() {

@@ -76,7 +76,7 @@ class EventRouter final : public CommitListener, private DeliverySink {
   void Share(const Listeners& listeners, BundleBuilder::Ready ready);
   void EndCommit();
   // Makes the operation at hand wait at the place; gives what to acknowledge.
-  uint64_t Intercept(int64_t subscription_id);
+  uint64_t Intercept(const Subscription& subscription);
 
   PatternIndex index_;
   absl::flat_hash_map<const Subscription*, Entry> subscriptions_;

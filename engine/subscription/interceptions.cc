@@ -8,9 +8,9 @@ bool Interceptions::HasRoom(int64_t subscription_id) const {
   return pending_of(subscription_id) < limits_.max_pending;
 }
 
-uint64_t Interceptions::AddInterceptor(const std::shared_ptr<BubbleGate>& gate,
-                                       const Path& place,
-                                       int64_t subscription_id) {
+uint64_t Interceptions::AddInterceptor(
+    const std::shared_ptr<BubbleGate>& gate, const Path& place,
+    int64_t subscription_id, const std::shared_ptr<ClientAccount>& account) {
   MutexLock lock(&mutex_);
   if (gate->levels_.empty() || gate->levels_.back().place != place) {
     gate->levels_.emplace_back().place = place;
@@ -18,7 +18,10 @@ uint64_t Interceptions::AddInterceptor(const std::shared_ptr<BubbleGate>& gate,
   const uint64_t ack_id = ++last_ack_id_;
   gate->levels_.back().open.push_back(ack_id);
   pending_[ack_id] =
-      Pending{gate, gate->levels_.size() - 1, subscription_id};
+      Pending{gate, gate->levels_.size() - 1, subscription_id,
+              account == nullptr
+                  ? Hold()
+                  : account->TakeAnyway(Holding::kInterceptions)};
   of_subscription_[subscription_id].insert(ack_id);
   return ack_id;
 }

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/client/client_accounts.h"
 #include "engine/measure/counter.h"
 #include "engine/path/path.h"
 #include "engine/subscription/bubble_gate.h"
@@ -51,9 +52,12 @@ class Interceptions {
   // Whether one more event of the subscription may be intercepted.
   bool HasRoom(int64_t subscription_id) const;
   // Adds an interceptor at `place` to a gate that is not open yet; a place above
-  // the last one is a new level. Gives its ack id.
+  // the last one is a new level. It counts on `account`, unless that is null.
+  // Gives its ack id.
   uint64_t AddInterceptor(const std::shared_ptr<BubbleGate>& gate,
-                          const Path& place, int64_t subscription_id);
+                          const Path& place, int64_t subscription_id,
+                          const std::shared_ptr<ClientAccount>& account =
+                              nullptr);
   // All levels are there: the first deadline runs.
   void Open(const std::shared_ptr<BubbleGate>& gate, absl::Time now);
 
@@ -92,6 +96,7 @@ class Interceptions {
     std::shared_ptr<BubbleGate> gate;
     size_t level = 0;
     int64_t subscription_id = 0;
+    Hold hold;
   };
   struct Deadline {
     absl::Time at;

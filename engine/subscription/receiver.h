@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/client/client_accounts.h"
 #include "engine/commit/published_state.h"
 #include "engine/commit/sequencer.h"
 #include "engine/history/history.h"
@@ -73,8 +74,17 @@ inline constexpr size_t kMaxSyncs = 10'000;
 class Receiver final : public GateWaiter,
                        public std::enable_shared_from_this<Receiver> {
  public:
-  Receiver(ReceiverParts parts, size_t max_queue_bytes)
-      : parts_(std::move(parts)), max_queue_bytes_(max_queue_bytes) {}
+  Receiver(ReceiverParts parts, size_t max_queue_bytes,
+           std::shared_ptr<ClientAccount> account)
+      : parts_(std::move(parts)),
+        max_queue_bytes_(max_queue_bytes),
+        account_(std::move(account)) {}
+  ~Receiver() override {
+    account_->Subtract(Holding::kQueuedBytes, settled_bytes_);
+  }
+
+  // Whose it is.
+  const std::shared_ptr<ClientAccount>& account() const { return account_; }
 
   // ---- The sequencer's thread.
 
@@ -193,6 +203,10 @@ class Receiver final : public GateWaiter,
   enum class Admission { kTold, kDropped, kHeld };
   Admission Admit(QueueEntry* entry, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // Whether so much more would be too much to wait, here or for the client.
+  bool Overflows(size_t bytes) const;
+  // Brings what waits here into the client's account: once for many events.
+  void SettleBytes();
   // It has left the queue, told or not.
   void Account(const QueueEntry& entry);
   void DropEntry(const QueueEntry& entry);
@@ -247,6 +261,7 @@ class Receiver final : public GateWaiter,
 
   const ReceiverParts parts_;
   const size_t max_queue_bytes_;
+  const std::shared_ptr<ClientAccount> account_;
 
   // The sequencer's.
   std::vector<QueueEntry> staged_;
@@ -303,6 +318,8 @@ class Receiver final : public GateWaiter,
 
   // Of the queue and of what is held; counted until it is told.
   std::atomic<size_t> queued_bytes_ = 0;
+  // What of it is in the account.
+  std::atomic<size_t> settled_bytes_ = 0;
   // Sync points that have not been handed over.
   std::atomic<size_t> syncs_ = 0;
   // In milliseconds since 1970: the first that may be due.

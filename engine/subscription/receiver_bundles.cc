@@ -24,9 +24,7 @@ bool Receiver::StageBundle(Subscription* subscription,
 void Receiver::QueueBundle(QueueEntry entry,
                            std::vector<uint64_t>* unanswerable) {
   const SubscriptionProgress& progress = entry.subscription->progress();
-  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
-  const bool fits = waiting == 0 || waiting + entry.bytes <= max_queue_bytes_;
-  if (fits && progress.mode == Mode::kLive && end_.ok() &&
+  if (!Overflows(entry.bytes) && progress.mode == Mode::kLive && end_.ok() &&
       entry.revision > progress.skip_through && progress.parked.empty()) {
     PushLocked(std::move(entry));
     return;

@@ -93,7 +93,10 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
 }
 
 bool Receiver::CanIntercept(Subscription* subscription) {
-  if (!parts_.interceptions->HasRoom(subscription->id())) return false;
+  if (!parts_.interceptions->HasRoom(subscription->id()) ||
+      !account_->HasRoom(Holding::kInterceptions, 1)) {
+    return false;
+  }
   MutexLock lock(&mutex_);
   return attached_ && end_.ok() &&
          subscription->progress().mode == Mode::kLive;
@@ -137,6 +140,7 @@ void Receiver::Flush() {
     }
     wake = WakeLocked();
   }
+  SettleBytes();
   parts_.counters->events.AddAlone(events);
   staged_.clear();
   parts_.interceptions->GoOn(unanswerable, parts_.clock->Now());
@@ -164,10 +168,7 @@ void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
     }
     bytes += entry.bytes;
   }
-  // A single commit larger than the bound goes through when nothing else waits:
-  // reading faster could not have helped.
-  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
-  const bool overflows = waiting > 0 && waiting + bytes > max_queue_bytes_;
+  const bool overflows = Overflows(bytes);
   for (QueueEntry& entry : commit) {
     SubscriptionProgress& progress = entry.subscription->progress();
     if (progress.mode == Mode::kEnded || !end_.ok() ||
@@ -185,6 +186,28 @@ void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
     } else {
       PushLocked(std::move(entry));
     }
+  }
+}
+
+bool Receiver::Overflows(size_t bytes) const {
+  const size_t waiting = queued_bytes_.load(std::memory_order_relaxed);
+  // A single commit larger than the bound goes through when nothing else waits:
+  // reading faster could not have helped.
+  if (waiting == 0) return false;
+  return waiting + bytes > max_queue_bytes_ ||
+         !account_->HasRoom(Holding::kQueuedBytes, bytes);
+}
+
+void Receiver::SettleBytes() {
+  // Another thread may be settling, or changing what there is to settle: whoever
+  // comes last leaves it right.
+  while (true) {
+    const size_t now = queued_bytes_.load(std::memory_order_relaxed);
+    const size_t before =
+        settled_bytes_.exchange(now, std::memory_order_relaxed);
+    if (now > before) account_->Add(Holding::kQueuedBytes, now - before);
+    if (now < before) account_->Subtract(Holding::kQueuedBytes, before - now);
+    if (now == queued_bytes_.load(std::memory_order_relaxed)) return;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "engine/error/error.h"
 #include "engine/subscription/receiver.h"
 
@@ -83,6 +84,7 @@ absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
                                     size_t max_events, absl::Time now,
                                     Parcel* parcel) {
   MutexLock taking(&take_mutex_);
+  const absl::Cleanup settle = [this] { SettleBytes(); };
   parcel->Clear();
   ParcelBuilder out(parcel, max_bytes, max_events);
   while (true) {

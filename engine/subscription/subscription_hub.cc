@@ -96,7 +96,7 @@ void SubscriptionHub::Start(std::shared_ptr<Sequencer> sequencer) {
 }
 
 std::shared_ptr<Receiver> SubscriptionHub::NewReceiver(
-    size_t max_queue_bytes) {
+    size_t max_queue_bytes, std::shared_ptr<ClientAccount> account) {
   ReceiverParts parts;
   parts.sequencer = core_->sequencer;
   parts.interceptions = core_->interceptions;
@@ -107,8 +107,8 @@ std::shared_ptr<Receiver> SubscriptionHub::NewReceiver(
                     const std::shared_ptr<Subscription>& subscription) {
     if (auto alive = core.lock()) alive->Forget(subscription->id());
   };
-  auto receiver =
-      std::make_shared<Receiver>(std::move(parts), max_queue_bytes);
+  auto receiver = std::make_shared<Receiver>(std::move(parts), max_queue_bytes,
+                                             std::move(account));
   MutexLock lock(&core_->mutex);
   core_->receivers[receiver.get()] = receiver;
   return receiver;
@@ -121,18 +121,28 @@ std::unique_ptr<EventStream> SubscriptionHub::StreamOf(
 
 absl::StatusOr<SubscriptionHub::Added> SubscriptionHub::Add(
     const std::shared_ptr<Receiver>& receiver, SubscriptionSpec spec,
-    std::string session_id, std::string callback_id) {
+    std::string session_id, std::string callback_id, Room room) {
   if (absl::Status status = core_->sequencer->CheckEpoch(spec.epoch);
       !status.ok()) {
     return status;
   }
+  ClientAccount& account = *receiver->account();
+  const auto take = [&](Holding what, size_t amount) -> absl::StatusOr<Hold> {
+    if (room == Room::kIsTakenOver) return account.TakeAnyway(what, amount);
+    return account.Take(what, amount);
+  };
+  absl::StatusOr<Hold> one = take(Holding::kSubscriptions, 1);
+  if (!one.ok()) return one.status();
+  absl::StatusOr<Hold> patterns = take(Holding::kPatterns, spec.patterns.size());
+  if (!patterns.ok()) return patterns.status();
   std::shared_ptr<Subscription> subscription;
   {
     MutexLock lock(&core_->mutex);
     subscription = std::make_shared<Subscription>(
         ++core_->last_id, std::move(spec), std::move(session_id),
         std::move(callback_id), receiver.get());
-    core_->subscriptions[subscription->id()] = Entry{subscription, receiver};
+    core_->subscriptions[subscription->id()] = Entry{
+        subscription, receiver, *std::move(one), *std::move(patterns)};
     if (subscription->spec().min_interval > absl::ZeroDuration()) {
       core_->paced[subscription->id()] = receiver;
     }

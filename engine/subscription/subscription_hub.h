@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/client/client_accounts.h"
 #include "engine/clock/clock.h"
 #include "engine/commit/sequencer.h"
 #include "engine/subscription/event_router.h"
@@ -42,7 +43,9 @@ class SubscriptionHub {
   // Once, before anything below.
   void Start(std::shared_ptr<Sequencer> sequencer);
 
-  std::shared_ptr<Receiver> NewReceiver(size_t max_queue_bytes);
+  // What it holds is on `account`.
+  std::shared_ptr<Receiver> NewReceiver(
+      size_t max_queue_bytes, std::shared_ptr<ClientAccount> account);
   // The receiver's stream, alone: dropping it ends its subscription.
   std::unique_ptr<EventStream> StreamOf(std::shared_ptr<Receiver> receiver,
                                         uint64_t stream, int64_t id);
@@ -52,12 +55,16 @@ class SubscriptionHub {
     // Live, or resumed, as of this revision.
     Revision revision = 0;
   };
+  // Whether there must be room for it on the receiver's account, or the caller
+  // ends another whose place it takes.
+  enum class Room { kMustBe, kIsTakenOver };
   // Subscribes between two batches; blocks until the one at hand is done.
+  //   RESOURCE_EXHAUSTED / TOO_MANY_SUBSCRIPTIONS, TOO_MANY_PATTERNS
   //   OUT_OF_RANGE / EPOCH_CHANGED, REVISION_IN_FUTURE, HISTORY_COMPACTED
   //   UNAVAILABLE / SHUTTING_DOWN
   absl::StatusOr<Added> Add(const std::shared_ptr<Receiver>& receiver,
                             SubscriptionSpec spec, std::string session_id,
-                            std::string callback_id);
+                            std::string callback_id, Room room = Room::kMustBe);
   // Ends a subscription; no error if it is over.
   void Remove(int64_t id);
 
@@ -90,6 +97,8 @@ class SubscriptionHub {
   struct Entry {
     std::shared_ptr<Subscription> subscription;
     std::shared_ptr<Receiver> receiver;
+    Hold subscriptions;
+    Hold patterns;
   };
 
   // What streams need after the hub may be gone.

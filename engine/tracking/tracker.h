@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
+#include "engine/client/client_accounts.h"
 #include "engine/backend/backend.h"
 #include "engine/subscription/session_request.h"
 
@@ -18,6 +19,8 @@ struct Tracker {
 
   const std::string session_id;
   const std::string id;
+  // On its client's account.
+  Hold hold;
 
   // Its last run; empty before the first.
   std::string run_id;

@@ -43,7 +43,8 @@ void TrackerTable::Start(Sequencer* sequencer) {
 }
 
 absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
-                                                std::string tracker_id) {
+                                                std::string tracker_id,
+                                                ClientAccount& account) {
   if (tracker_id.size() > kMaxTrackerIdBytes || !IsValidUtf8(tracker_id)) {
     return MakeError(Reason::kInvalidRequest,
                      "tracker_id must be at most 255 bytes of UTF-8; leave it "
@@ -64,7 +65,14 @@ absl::StatusOr<BegunRun> TrackerTable::BeginRun(const std::string& session_id,
                        " trackers, as many as it may: stop some"),
           {{"limit", absl::StrCat(limits_.max_trackers)}});
     }
+    absl::StatusOr<Hold> hold = account.Take(Holding::kTrackers);
+    if (!hold.ok()) {
+      of_session.erase(tracker_id);
+      if (of_session.empty()) trackers_.erase(session_id);
+      return hold.status();
+    }
     tracker = std::make_shared<Tracker>(session_id, tracker_id);
+    tracker->hold = *std::move(hold);
     ++count_;
   }
   // It is another one.

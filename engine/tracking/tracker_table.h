@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/backend/backend.h"
+#include "engine/client/client_accounts.h"
 #include "engine/clock/clock.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/effect.h"
@@ -84,11 +85,13 @@ class TrackerTable final : public CommitListener {
   void Start(Sequencer* sequencer);
 
   // Begins a run of a tracker, in place of one that is open; the tracker is made
-  // if there is none of this id, and is given an id if that is empty.
+  // if there is none of this id, and is given an id if that is empty. It is on the
+  // session's `account`.
   //   INVALID_ARGUMENT / INVALID_REQUEST: no valid id.
   //   RESOURCE_EXHAUSTED / TOO_MANY_TRACKERS
   absl::StatusOr<BegunRun> BeginRun(const std::string& session_id,
-                                    std::string tracker_id);
+                                    std::string tracker_id,
+                                    ClientAccount& account);
   // Notes what a run has read in the state of `revision`. NOT_FOUND /
   // RUN_NOT_FOUND; RESOURCE_EXHAUSTED / TOO_MANY_PATHS.
   absl::Status RecordReads(const std::string& run_id,

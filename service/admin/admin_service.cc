@@ -155,6 +155,9 @@ int64_t ExpectedEntries(const Controller& controller) {
 grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
     grpc::CallbackServerContext* context, const v1::BackupRequest* request) {
   using Pump = StreamPump<v1::BackupResponse>;
+  absl::StatusOr<Hold> hold = parts_.controller->Take(
+      parts_.clients->Of(*context), Holding::kSnapshots);
+  const absl::Status has_room = hold.status();
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
@@ -164,7 +167,12 @@ grpc::ServerWriteReactor<v1::BackupResponse>* AdminService::Backup(
        .overdue = MakeError(Reason::kSnapshotExpired,
                             "reading one message took longer than 60 s, and "
                             "what it showed is gone: begin another backup"),
-       .clock = parts_.clock});
+       .clock = parts_.clock,
+       .hold = has_room.ok() ? *std::move(hold) : Hold()});
+  if (!has_room.ok()) {
+    pump->Begin(has_room);
+    return pump.get();
+  }
   parts_.worker->Post([this, pump] {
     absl::StatusOr<Controller::Checkpoint> checkpoint =
         parts_.controller->TakeCheckpoint(BackupRecordPrefixes());

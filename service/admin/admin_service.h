@@ -7,6 +7,7 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/admin_service.grpc.pb.h"
 #include "service/admin/restore_stream.h"
+#include "service/clients/peer_clients.h"
 #include "service/metrics/call_counters.h"
 #include "service/metrics/unary_call.h"
 #include "service/mounts/mount_operations.h"
@@ -20,6 +21,7 @@ namespace restate {
 struct AdminServiceParts {
   Controller* controller = nullptr;
   const Clock* clock = nullptr;
+  const PeerClients* clients = nullptr;
   OpenStreams* open_streams = nullptr;
   CallCounters* calls = nullptr;
   // What waits for the batch that is being committed is done here.

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/client/client_accounts.h"
 #include "engine/derivation/derivation_limits.h"
 #include "service/adapters/limits.h"
 #include "service/clients/address_range.h"
@@ -29,6 +30,8 @@ struct LimitsConfig {
   // Commits, and their bytes, that wait to be sequenced.
   size_t commit_queue_length = 100'000;
   size_t commit_queue_bytes = size_t{256} << 20;
+  size_t commit_queue_length_per_client = 25'000;
+  size_t commit_queue_bytes_per_client = size_t{64} << 20;
   // Bytes of the memory of last changes, which answers `unchanged_since`.
   size_t last_changes_bytes = size_t{256} << 20;
   // Bytes of the past commits that are kept, on disk or in memory. 0 until
@@ -40,9 +43,9 @@ struct LimitsConfig {
   size_t block_cache_bytes = size_t{256} << 20;
   // Bytes of the answers that are kept for retries.
   size_t request_ids_bytes = size_t{64} << 20;
-  // Sessions, the subscriptions of one, and how long one is kept without a
-  // stream.
-  size_t sessions = 10'000;
+  // What clients may hold, each and all together.
+  ClientLimits clients;
+  // The subscriptions of one session, and how long one is kept without a stream.
   size_t session_subscriptions = 10'000;
   absl::Duration session_grace = absl::Seconds(60);
   // How long an intercepting subscriber may take for its answer.

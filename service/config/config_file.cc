@@ -411,9 +411,8 @@ class Reader {
     constexpr size_t kGiga = size_t{1} << 30;
     constexpr size_t kMany = 100'000'000;
     constexpr size_t kBillion = 1'000'000'000;
-    return ReadMap(
-        node, "limits",
-        {{"per_client", Switch(&limits.per_client)},
+    Keys keys = {
+        {"per_client", Switch(&limits.per_client)},
          {"leaf_bytes", Number(&request.write.max_leaf_bytes, 1, 256 * kMega)},
          // At least an event with its paths; gRPC counts in int.
          {"message_bytes",
@@ -426,6 +425,11 @@ class Reader {
          {"commit_queue_length", Number(&limits.commit_queue_length, 1, kMany)},
          {"commit_queue_bytes",
           Number(&limits.commit_queue_bytes, 64 * kKilo, 64 * kGiga)},
+         {"commit_queue_length_per_client",
+          Number(&limits.commit_queue_length_per_client, 1, kMany)},
+         {"commit_queue_bytes_per_client",
+          Number(&limits.commit_queue_bytes_per_client, 64 * kKilo,
+                 64 * kGiga)},
          {"last_changes_bytes",
           Number(&limits.last_changes_bytes, 64 * kKilo, 64 * kGiga)},
          {"history_bytes",
@@ -435,7 +439,6 @@ class Reader {
           Number(&limits.block_cache_bytes, 64 * kKilo, 1024 * kGiga)},
          {"request_ids_bytes",
           Number(&limits.request_ids_bytes, 64 * kKilo, 64 * kGiga)},
-         {"sessions", Number(&limits.sessions, 1, kMany)},
          {"session_subscriptions",
           Number(&limits.session_subscriptions, 1, kMany)},
          {"session_grace", Time(&limits.session_grace)},
@@ -451,7 +454,26 @@ class Reader {
           Number(&derivations.commit_instructions, 1'000, kBillion)},
          {"derivation_source_bytes",
           Number(&derivations.max_source_bytes, kKilo, 64 * kGiga)},
-         {"derivation_runs", Number(&derivations.max_runs, 1, 1'000)}});
+         {"derivation_runs", Number(&derivations.max_runs, 1, 1'000)}};
+    // What all clients may hold together, and what each may.
+    const std::vector<std::pair<std::string, Holding>> holdings = {
+        {"sessions", Holding::kSessions},
+        {"streams", Holding::kStreams},
+        {"subscriptions", Holding::kSubscriptions},
+        {"subscribed_patterns", Holding::kPatterns},
+        {"snapshots", Holding::kSnapshots},
+        {"trackers", Holding::kTrackers},
+        {"waits", Holding::kWaits},
+        {"queued_bytes", Holding::kQueuedBytes},
+        {"interceptions", Holding::kInterceptions}};
+    for (const auto& [key, what] : holdings) {
+      HoldingBounds& bounds = limits.clients[what];
+      const size_t most =
+          what == Holding::kQueuedBytes ? 1024 * kGiga : kMany;
+      keys.emplace(key, Number(&bounds.in_all, 1, most));
+      keys.emplace(key + "_per_client", Number(&bounds.per_client, 1, most));
+    }
+    return ReadMap(node, "limits", keys);
   }
 
   const std::string name_;

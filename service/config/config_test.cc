@@ -91,7 +91,7 @@ limits:
   EXPECT_EQ(config.limits.history_age, absl::Minutes(90));
   EXPECT_EQ(config.limits.block_cache_bytes, 65542u);
   EXPECT_EQ(config.limits.request_ids_bytes, 65541u);
-  EXPECT_EQ(config.limits.sessions, 9u);
+  EXPECT_EQ(config.limits.clients[Holding::kSessions].in_all, 9u);
   EXPECT_EQ(config.limits.session_subscriptions, 10u);
   EXPECT_EQ(config.limits.session_grace, absl::Seconds(11));
   EXPECT_EQ(config.limits.acknowledge_timeout, absl::Milliseconds(1500));
@@ -144,14 +144,20 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("limits:\n  nodes: 1\n  node: 2\n"),
             "restate.yaml:3: unknown key \"node\" in limits; allowed: "
             "acknowledge_timeout, block_cache_bytes, commit_queue_bytes, "
-            "commit_queue_length, derivation_commit_instructions, "
+            "commit_queue_bytes_per_client, commit_queue_length, "
+            "commit_queue_length_per_client, derivation_commit_instructions, "
             "derivation_cpu_time, derivation_instructions, "
             "derivation_memory_bytes, derivation_nodes, derivation_runs, "
             "derivation_source_bytes, history_age, history_bytes, "
+            "interceptions, interceptions_per_client, "
             "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
-            "paths, patterns, per_client, queue_bytes, request_ids_bytes, "
-            "session_grace, "
-            "session_subscriptions, sessions");
+            "paths, patterns, per_client, queue_bytes, queued_bytes, "
+            "queued_bytes_per_client, request_ids_bytes, session_grace, "
+            "session_subscriptions, sessions, sessions_per_client, snapshots, "
+            "snapshots_per_client, streams, streams_per_client, "
+            "subscribed_patterns, subscribed_patterns_per_client, "
+            "subscriptions, subscriptions_per_client, trackers, "
+            "trackers_per_client, waits, waits_per_client");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
             "address, backend, cache, deadline, directory, export, path, "

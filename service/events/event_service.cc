@@ -38,11 +38,21 @@ ParcelSourceOptions EventService::SourceOptions() const {
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  const ClientId client = parts_.clients->Of(*context);
+  // Before anything is done for it: refusing costs next to nothing.
+  absl::StatusOr<Hold> hold =
+      parts_.controller->Take(client, Holding::kStreams);
+  const absl::Status has_room = hold.status();
   const std::shared_ptr<BytesPump> pump =
       BytesPump::Open({.open_streams = parts_.open_streams,
                        .worker = parts_.pumps->Next(),
                        .patient = parts_.patient,
-                       .counted = CountedCall(parts_.calls, Rpc::kSubscribe)});
+                       .counted = CountedCall(parts_.calls, Rpc::kSubscribe),
+                       .hold = has_room.ok() ? *std::move(hold) : Hold()});
+  if (!has_room.ok()) {
+    pump->Begin(has_room);
+    return pump.get();
+  }
   const absl::StatusOr<v1::SubscribeRequest> proto =
       ParseBytes<v1::SubscribeRequest>(*request);
   absl::StatusOr<SubscriptionSpec> spec =
@@ -52,10 +62,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     return pump.get();
   }
   spec->takes_bundles = true;
-  parts_.subscriber->Post([this, pump, spec = *std::move(spec)]() mutable {
+  parts_.subscriber->Post([this, pump, client,
+                           spec = *std::move(spec)]() mutable {
     absl::StatusOr<std::unique_ptr<EventStream>> stream =
         parts_.controller->Subscribe(std::move(spec), parts_.queue_bytes,
-                                     pump->Waker());
+                                     pump->Waker(), client);
     if (!stream.ok()) return pump->Begin(stream.status());
     pump->Begin(
         std::make_unique<EventSource>(*std::move(stream), SourceOptions()));
@@ -76,10 +87,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::OpenSession(
     pump->Begin(proto.status());
     return pump.get();
   }
-  parts_.subscriber->Post([this, pump, proto = *std::move(proto)] {
+  parts_.subscriber->Post([this, pump, proto = *std::move(proto),
+                           client = parts_.clients->Of(*context)] {
     SessionTable& sessions = parts_.controller->sessions();
     absl::StatusOr<OpenedSession> opened =
-        sessions.Open(proto.session_id(), proto.resume(), pump->Waker());
+        sessions.Open(proto.session_id(), proto.resume(), pump->Waker(),
+                      client);
     if (!opened.ok()) return pump->Begin(opened.status());
     pump->Begin(std::make_unique<SessionSource>(
         *std::move(opened), sessions.grace(), SourceOptions(),

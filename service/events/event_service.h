@@ -12,6 +12,7 @@
 #include "engine/controller/controller.h"
 #include "restate/v1/event_service.grpc.pb.h"
 #include "service/adapters/limits.h"
+#include "service/clients/peer_clients.h"
 #include "service/events/parcel_source.h"
 #include "service/metrics/call_counters.h"
 #include "service/metrics/unary_call.h"
@@ -25,6 +26,7 @@ namespace restate {
 struct EventServiceParts {
   Controller* controller = nullptr;
   const Clock* clock = nullptr;
+  const PeerClients* clients = nullptr;
   RequestLimits limits;
   // Bound of one subscriber's queue.
   size_t queue_bytes = size_t{8} << 20;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/client/client_accounts.h"
 #include "engine/commit/commit_counters.h"
 #include "engine/commit/commit_request.h"
 #include "engine/derivation/derivation_counters.h"
@@ -112,6 +113,41 @@ void AddMemory(const Measures& measures, absl::Time now, Families& out) {
             Age(status.requests.oldest, now));
   out.Gauge("restate_leases", "Paths that go by themselves.",
             Double(measures.leases));
+}
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, kHoldings> kHoldingNames = {
+    "sessions", "streams", "subscriptions", "patterns",    "snapshots",
+    "trackers", "waits",   "queued_bytes",  "interceptions"};
+
+void AddRefusals(std::string_view what, uint64_t of_client, uint64_t of_all,
+                 Families& out) {
+  constexpr char kHelp[] =
+      "Requests refused because one client, or all together, held too much.";
+  out.Counter("restate_refusals_total", kHelp, Double(of_client),
+              {{"what", std::string(what)}, {"bound", "client"}});
+  out.Counter("restate_refusals_total", kHelp, Double(of_all),
+              {{"what", std::string(what)}, {"bound", "all"}});
+}
+
+void AddClients(const Measures& measures, Families& out) {
+  AddRefusals("commits", measures.queue_full_of_client,
+              measures.queue_full_of_all, out);
+  if (measures.accounts == nullptr) return;
+  const HeldInAll& in_all = measures.accounts->in_all();
+  out.Gauge("restate_clients", "Clients that hold anything.",
+            Double(measures.accounts->count()));
+  for (size_t i = 0; i < kHoldings; ++i) {
+    const auto what = static_cast<Holding>(i);
+    const std::string name(kHoldingNames[i]);
+    out.Gauge("restate_held", "What all clients hold together.",
+              Double(in_all.held(what)), {{"what", name}});
+    out.Gauge("restate_held_largest",
+              "What the client holds that holds most of it.",
+              Double(measures.accounts->largest(what)), {{"what", name}});
+    AddRefusals(name, in_all.refused_of_client[i].value(),
+                in_all.refused_of_all[i].value(), out);
+  }
 }
 
 void AddSubscribers(const Measures& measures, Families& out) {
@@ -320,6 +356,7 @@ void AddEngineMetrics(const Measures& measures, absl::Time now,
   Families& out = *families;
   AddCommits(measures, out);
   AddMemory(measures, now, out);
+  AddClients(measures, out);
   AddSubscribers(measures, out);
   AddDerivations(measures, out);
   AddHosts(measures.hosts, out);

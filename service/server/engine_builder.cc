@@ -154,15 +154,18 @@ absl::StatusOr<Engine> TryToStart(
   options.clock = clock;
   options.health_changed = health_changed;
   options.exports = config.exports;
-  options.max_queued_commits = config.limits.commit_queue_length;
-  options.max_queued_bytes = config.limits.commit_queue_bytes;
+  options.queue = {
+      .commits = config.limits.commit_queue_length,
+      .bytes = config.limits.commit_queue_bytes,
+      .commits_per_client = config.limits.commit_queue_length_per_client,
+      .bytes_per_client = config.limits.commit_queue_bytes_per_client};
   options.last_changes_bytes = config.limits.last_changes_bytes;
   options.history.emplace();
   options.history->bytes = config.limits.history_bytes;
   options.history->age = config.limits.history_age;
   options.requests.bytes = config.limits.request_ids_bytes;
   options.sessions.grace = config.limits.session_grace;
-  options.sessions.max_sessions = config.limits.sessions;
+  options.clients = config.limits.clients;
   options.sessions.max_subscriptions = config.limits.session_subscriptions;
   options.sessions.max_queue_bytes = config.limits.queue_bytes;
   options.interceptions.timeout = config.limits.acknowledge_timeout;

@@ -28,6 +28,8 @@ constexpr std::chrono::milliseconds kCallGrace{500};
 
 // How many reads of stores in a network go on at a time.
 constexpr size_t kPatientThreads = 8;
+// How many large requests and answers are converted at a time.
+constexpr size_t kLargeThreads = 2;
 
 // A peer that is gone without a word is found within 40 s.
 constexpr int kKeepaliveMillis = 30'000;
@@ -73,6 +75,7 @@ Server::Server(const Config& config, const Clock* clock,
       mount_thread_("restate-mount"),
       pump_threads_("restate-pump"),
       patient_threads_("restate-wait", kPatientThreads),
+      large_threads_("restate-large", kLargeThreads),
       mount_operations_({.controller = controller_.get(),
                          .factory = mount_factory_.get(),
                          .worker = &mount_thread_},
@@ -84,9 +87,11 @@ Server::Server(const Config& config, const Clock* clock,
                       .open_streams = &open_streams_,
                       .calls = &calls_,
                       .worker = &read_thread_,
-                      .patient = &patient_threads_}),
+                      .patient = &patient_threads_,
+                      .large = &large_threads_}),
       event_service_({.controller = controller_.get(),
                       .clock = clock,
+                      .clients = &clients_,
                       .limits = config.limits.request,
                       .queue_bytes = config.limits.queue_bytes,
                       .open_streams = &open_streams_,
@@ -98,6 +103,7 @@ Server::Server(const Config& config, const Clock* clock,
                           &calls_),
       admin_service_({.controller = controller_.get(),
                       .clock = clock,
+                      .clients = &clients_,
                       .open_streams = &open_streams_,
                       .calls = &calls_,
                       .worker = &subscribe_thread_,

@@ -88,6 +88,7 @@ class Server {
   WorkThread mount_thread_;
   WorkThreads pump_threads_;
   WorkThreads patient_threads_;
+  WorkThreads large_threads_;
   MountOperations mount_operations_;
   StateService state_service_;
   EventService event_service_;

@@ -1,6 +1,5 @@
 #include "service/state/pinned_states.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <utility>
@@ -26,25 +25,45 @@ std::string RandomId() {
 
 }  // namespace
 
-PinnedStates::PinnedStates(const Clock* clock, size_t max_pins)
-    : clock_(clock), max_pins_(max_pins) {}
+PinnedStates::PinnedStates(const Clock* clock, size_t max_pins,
+                           size_t max_pins_of_client)
+    : clock_(clock),
+      max_pins_(max_pins),
+      max_pins_of_client_(max_pins_of_client) {}
 
-std::string PinnedStates::Pin(const Path& path,
+PinnedStates::Pins::iterator PinnedStates::FindOneToDrop(
+    const ClientId& client) {
+  size_t of_client = 0;
+  auto oldest_of_client = pins_.end();
+  auto oldest = pins_.end();
+  for (auto it = pins_.begin(); it != pins_.end(); ++it) {
+    const auto older = [&](Pins::iterator than) {
+      return than == pins_.end() ||
+             it->second.last_used < than->second.last_used;
+    };
+    if (older(oldest)) oldest = it;
+    if (it->second.client != client) continue;
+    ++of_client;
+    if (older(oldest_of_client)) oldest_of_client = it;
+  }
+  if (client.bounded() && of_client >= max_pins_of_client_) {
+    return oldest_of_client;
+  }
+  return pins_.size() >= max_pins_ ? oldest : pins_.end();
+}
+
+std::string PinnedStates::Pin(const ClientId& client, const Path& path,
                               std::shared_ptr<const PublishedState> state) {
   std::string id = RandomId();
   const absl::Time now = clock_->Now();
   // States are dropped without the lock: the last holder frees a whole tree.
   std::shared_ptr<const PublishedState> evicted;
   MutexLock lock(&mutex_);
-  if (pins_.size() >= max_pins_) {
-    auto oldest = std::min_element(
-        pins_.begin(), pins_.end(), [](const auto& a, const auto& b) {
-          return a.second.last_used < b.second.last_used;
-        });
-    evicted = std::move(oldest->second.state);
-    pins_.erase(oldest);
+  if (auto dropped = FindOneToDrop(client); dropped != pins_.end()) {
+    evicted = std::move(dropped->second.state);
+    pins_.erase(dropped);
   }
-  pins_[id] = Entry{path, std::move(state), now};
+  pins_[id] = Entry{path, std::move(state), now, client};
   return id;
 }
 
@@ -82,7 +101,7 @@ void PinnedStates::DropExpired() {
 }
 
 void PinnedStates::DropAll() {
-  absl::flat_hash_map<std::string, Entry> dropped;
+  Pins dropped;
   MutexLock lock(&mutex_);
   dropped.swap(pins_);
 }

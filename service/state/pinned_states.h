@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/client/client_id.h"
 #include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
 #include "engine/path/path.h"
@@ -22,8 +23,9 @@ inline constexpr absl::Duration kPinTime = absl::Seconds(60);
 
 // The published states that page tokens hold on to, by random id.
 //
-// A pin is gone 60 s after it was last used, and earlier if more than
-// `max_pins` are newer: a listing that is given up costs nothing for long.
+// A pin is gone 60 s after it was last used, and earlier if as many as there may
+// be are newer, of its client or of all: a listing that is given up costs nothing
+// for long, and many of one client cost nobody else his.
 // Thread-safe.
 class PinnedStates {
  public:
@@ -31,12 +33,13 @@ class PinnedStates {
   static constexpr size_t kIdBytes = 16;
 
   // `clock` outlives this.
-  explicit PinnedStates(const Clock* clock, size_t max_pins = 1024);
+  explicit PinnedStates(const Clock* clock, size_t max_pins = 1024,
+                        size_t max_pins_of_client = 100);
   PinnedStates(const PinnedStates&) = delete;
   PinnedStates& operator=(const PinnedStates&) = delete;
 
-  // Pins a state for the pages of one path. Gives the id.
-  std::string Pin(const Path& path,
+  // Pins a state for the pages of one path that `client` asks for. Gives the id.
+  std::string Pin(const ClientId& client, const Path& path,
                   std::shared_ptr<const PublishedState> state);
 
   // The state that `id` pins, for another 60 s.
@@ -58,12 +61,19 @@ class PinnedStates {
     Path path;
     std::shared_ptr<const PublishedState> state;
     absl::Time last_used;
+    ClientId client;
   };
+  using Pins = absl::flat_hash_map<std::string, Entry>;
+
+  // The one that is to make room for another of the client; end() if none is.
+  Pins::iterator FindOneToDrop(const ClientId& client)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock* const clock_;
   const size_t max_pins_;
+  const size_t max_pins_of_client_;
   mutable Mutex mutex_;
-  absl::flat_hash_map<std::string, Entry> pins_ ABSL_GUARDED_BY(mutex_);
+  Pins pins_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A page token is the id of a pin and the name of the last child shown, as

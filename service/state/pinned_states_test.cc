@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/backend/memory/memory_backend.h"
+#include "engine/client/client_id.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
 #include "service/testing/fake_clock.h"
@@ -24,7 +25,7 @@ std::shared_ptr<const PublishedState> NumberedState(Revision revision) {
 class PinnedStatesTest : public testing::Test {
  protected:
   std::string Pin(Revision revision) {
-    return pins_.Pin(path_, NumberedState(revision));
+    return pins_.Pin(ClientId(), path_, NumberedState(revision));
   }
   // The reason of the error that looking for `id` ends with; "" if none.
   std::string Reason(const std::string& id) {
@@ -55,7 +56,7 @@ TEST_F(PinnedStatesTest, KeepsAStateForSixtySecondsAfterItsLastUse) {
 TEST_F(PinnedStatesTest, LetsGoOfWhatIsTooOldWithoutBeingAsked) {
   auto state = NumberedState(1);
   std::weak_ptr<const PublishedState> weak = state;
-  pins_.Pin(path_, std::move(state));
+  pins_.Pin(ClientId(), path_, std::move(state));
   clock_.Advance(absl::Seconds(60));
   Pin(2);
   pins_.DropExpired();
@@ -119,6 +120,33 @@ TEST(PageToken, RefusesWhatIsNone) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_EQ(ErrorReason(status), "INVALID_REQUEST") << text;
   }
+}
+
+// Somebody who began listings and gave them up took the page tokens of everybody
+// else.
+TEST_F(PinnedStatesTest, AClientMakesRoomForHisOwn) {
+  PinnedStates pins(&clock_, /*max_pins=*/100, /*max_pins_of_client=*/2);
+  const auto pin = [&](const char* address) {
+    clock_.Advance(absl::Seconds(1));
+    return pins.Pin(ClientId::OfAddress(address), path_, NumberedState(1));
+  };
+  const auto is_there = [&](const std::string& id) {
+    return pins.Find(id, path_).ok();
+  };
+  const std::string other = pin("10.0.0.2");
+  const std::string first = pin("10.0.0.1");
+  const std::string second = pin("10.0.0.1");
+  const std::string third = pin("10.0.0.1");
+  EXPECT_FALSE(is_there(first));
+  EXPECT_TRUE(is_there(second));
+  EXPECT_TRUE(is_there(third));
+  EXPECT_TRUE(is_there(other));
+  // Many may stand behind this one.
+  const ClientId proxy =
+      ClientId::OfAddress("10.0.0.3", ClientId::Bounds::kDoNotHold);
+  const std::string behind = pins.Pin(proxy, path_, NumberedState(1));
+  for (int i = 0; i < 5; ++i) pins.Pin(proxy, path_, NumberedState(1));
+  EXPECT_TRUE(is_there(behind));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "service/state/list_children.h"
 #include "service/state/read_path.h"
 #include "service/state/state_source.h"
+#include "service/state/write_call.h"
 #include "service/streams/stream_pump.h"
 
 namespace restate {
@@ -41,7 +42,7 @@ void EncodeLease(const LeaseStatus& lease, v1::Lease* proto) {
 // The options of a read, from the fields that reads have in common.
 template <typename Request>
 absl::StatusOr<ReadOptions> DecodeReadOptions(const Request& request,
-                                              const RequestLimits& limits) {
+                                              size_t max_bytes) {
   absl::Status status = CheckEncoding(request.encoding());
   if (!status.ok()) return status;
   absl::StatusOr<View> view = DecodeView(request.view());
@@ -49,7 +50,7 @@ absl::StatusOr<ReadOptions> DecodeReadOptions(const Request& request,
   return ReadOptions{.view = *view,
                      .depth = request.depth(),
                      .partial = request.partial(),
-                     .max_bytes = limits.max_read_bytes};
+                     .max_bytes = max_bytes};
 }
 
 }  // namespace
@@ -65,27 +66,39 @@ StateService::StateService(StateServiceParts parts)
                    .epoch = parts_.controller->epoch(),
                    .limits = parts_.limits,
                    .open_streams = parts_.open_streams,
-                   .calls = parts_.calls},
+                   .calls = parts_.calls,
+                   .large = parts_.large},
       pinned_states_(parts_.clock) {}
 
-template <typename PathProtos, typename Read>
+template <typename PathProtos, typename Response, typename Read>
 void StateService::FinishRead(const UnaryCall& call, const PathProtos& paths,
-                              Read read) {
+                              Response* response, Read read) {
+  const size_t most = parts_.limits.max_read_bytes;
   const bool slow =
       std::any_of(paths.begin(), paths.end(), [this](const v1::Path* proto) {
         const absl::StatusOr<Path> path = DecodePath(*proto);
         return path.ok() && parts_.controller->IsSlow(*path);
       });
+  WorkThreads* threads = parts_.patient;
   if (!slow) {
-    call.Finish(read());
-    return;
+    const size_t enough = std::min(most, kMaxInlineBytes);
+    const absl::Status status = read(enough);
+    if (enough == most ||
+        ErrorReason(status) != ReasonName(Reason::kReadTooLarge)) {
+      return call.Finish(status);
+    }
+    // There is more: again, where nobody waits for it.
+    response->Clear();
+    threads = parts_.large;
   }
-  parts_.patient->Next()->Post(
-      [call, read = std::move(read)]() mutable { call.Finish(read()); });
+  threads->Next()->Post([call, most, read = std::move(read)]() mutable {
+    call.Finish(read(most));
+  });
 }
 
 template <typename Use>
-void StateService::AtRevision(const std::string& epoch, Revision min_revision,
+void StateService::AtRevision(const grpc::CallbackServerContext& context,
+                              const std::string& epoch, Revision min_revision,
                               Use use) {
   absl::Status status = parts_.controller->CheckEpoch(epoch);
   if (status.ok()) status = CheckRevision("min_revision", min_revision);
@@ -94,28 +107,39 @@ void StateService::AtRevision(const std::string& epoch, Revision min_revision,
   if (published->revision() >= min_revision) {
     return use(absl::StatusOr<State>(std::move(published)));
   }
+  absl::StatusOr<Hold> hold =
+      parts_.controller->Take(parts_.clients->Of(context), Holding::kWaits);
+  if (!hold.ok()) return use(absl::StatusOr<State>(hold.status()));
   parts_.controller->WhenPublished(
-      min_revision, [worker = parts_.worker,
-                     use = std::move(use)](absl::StatusOr<State> state) {
-        worker->Post(
-            [use, state = std::move(state)]() mutable { use(std::move(state)); });
+      min_revision,
+      [worker = parts_.worker, hold = *std::move(hold),
+       use = std::move(use)](absl::StatusOr<State> state) mutable {
+        worker->Post([hold = std::move(hold), use = std::move(use),
+                      state = std::move(state)]() mutable {
+          use(std::move(state));
+        });
       });
 }
 
 template <typename Request, typename Response, typename Encode>
 grpc::ServerUnaryReactor* StateService::RunCommit(
-    const grpc::CallbackServerContext& context, const UnaryCall& call,
-    const Request* request, Response* response, Encode encode) {
-  absl::StatusOr<CommitRequest> commit = DecodeCommit(*request, parts_.limits);
-  if (!commit.ok()) return call.Finished(commit.status());
-  // Calls that are under way at once have no order.
-  commit->may_be_set_aside = true;
-  commit->client = parts_.clients->Of(context);
-  // `request` and `response` live until the call is finished.
-  parts_.controller->Commit(
-      *std::move(commit), [call, response, encode = std::move(encode)](
-                              absl::StatusOr<CommitResult> result) {
-        call.Finish(result.ok() ? encode(*result, response) : result.status());
+    Rpc rpc, grpc::CallbackServerContext* context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* answer, Encode encode) {
+  const UnaryCall call(parts_.calls, rpc, context);
+  const auto write = std::make_shared<WriteCall<Request, Response>>(
+      call, request, answer, parts_.large);
+  write->Start(
+      parts_.limits,
+      [this, write, client = parts_.clients->Of(*context),
+       encode = std::move(encode)](CommitRequest commit) mutable {
+        // Calls that are under way at once have no order.
+        commit.may_be_set_aside = true;
+        commit.client = std::move(client);
+        parts_.controller->Commit(
+            std::move(commit), [write, encode = std::move(encode)](
+                                   absl::StatusOr<CommitResult> result) {
+              write->Answer(std::move(result), encode);
+            });
       });
   return call.reactor();
 }
@@ -124,12 +148,14 @@ grpc::ServerUnaryReactor* StateService::GetState(
     grpc::CallbackServerContext* context, const v1::GetStateRequest* request,
     v1::GetStateResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kGetState, context);
-  AtRevision(request->epoch(), request->min_revision(),
+  AtRevision(*context, request->epoch(), request->min_revision(),
              [this, call, request, response](absl::StatusOr<State> state) {
                if (!state.ok()) return call.Finish(state.status());
-               FinishRead(call, std::array{&request->path()},
-                          [this, request, response, state = *std::move(state)] {
-                            return ReadOne(*state, *request, response);
+               FinishRead(call, std::array{&request->path()}, response,
+                          [this, request, response,
+                           state = *std::move(state)](size_t max_bytes) {
+                            return ReadOne(*state, *request, max_bytes,
+                                           response);
                           });
              });
   return call.reactor();
@@ -137,11 +163,11 @@ grpc::ServerUnaryReactor* StateService::GetState(
 
 absl::Status StateService::ReadOne(const PublishedState& state,
                                    const v1::GetStateRequest& request,
+                                   size_t max_bytes,
                                    v1::GetStateResponse* response) const {
   absl::StatusOr<Path> path = DecodePath(request.path());
   if (!path.ok()) return path.status();
-  absl::StatusOr<ReadOptions> options =
-      DecodeReadOptions(request, parts_.limits);
+  absl::StatusOr<ReadOptions> options = DecodeReadOptions(request, max_bytes);
   if (!options.ok()) return options.status();
   absl::StatusOr<Reading> reading = ReadPath(state, *path, *options);
   if (!reading.ok()) return reading.status();
@@ -180,16 +206,18 @@ grpc::ServerUnaryReactor* StateService::BatchGetState(
     const v1::BatchGetStateRequest* request,
     v1::BatchGetStateResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kBatchGetState, context);
-  AtRevision(request->epoch(), request->min_revision(),
+  AtRevision(*context, request->epoch(), request->min_revision(),
              [this, call, request, response](absl::StatusOr<State> state) {
                if (!state.ok()) return call.Finish(state.status());
                std::vector<const v1::Path*> paths;
                for (const v1::Path& path : request->paths()) {
                  paths.push_back(&path);
                }
-               FinishRead(call, paths,
-                          [this, request, response, state = *std::move(state)] {
-                            return ReadMany(*state, *request, response);
+               FinishRead(call, paths, response,
+                          [this, request, response,
+                           state = *std::move(state)](size_t max_bytes) {
+                            return ReadMany(*state, *request, max_bytes,
+                                            response);
                           });
              });
   return call.reactor();
@@ -197,6 +225,7 @@ grpc::ServerUnaryReactor* StateService::BatchGetState(
 
 absl::Status StateService::ReadMany(const PublishedState& state,
                                     const v1::BatchGetStateRequest& request,
+                                    size_t max_bytes,
                                     v1::BatchGetStateResponse* response) const {
   const size_t count = static_cast<size_t>(request.paths_size());
   if (count > parts_.limits.max_batch_paths) {
@@ -205,8 +234,7 @@ absl::Status StateService::ReadMany(const PublishedState& state,
         absl::StrCat("a batch may read ", parts_.limits.max_batch_paths,
                      " paths, not ", count, ": use several"));
   }
-  absl::StatusOr<ReadOptions> options =
-      DecodeReadOptions(request, parts_.limits);
+  absl::StatusOr<ReadOptions> options = DecodeReadOptions(request, max_bytes);
   if (!options.ok()) return options.status();
 
   std::vector<Path> read;
@@ -251,52 +279,51 @@ absl::Status StateService::ReadMany(const PublishedState& state,
 }
 
 grpc::ServerUnaryReactor* StateService::SetState(
-    grpc::CallbackServerContext* context, const v1::SetStateRequest* request,
-    v1::SetStateResponse* response) {
-  const UnaryCall call(parts_.calls, Rpc::kSetState, context);
-  return RunCommit(
-      *context, call, request, response,
-      [this, encoding = request->encoding()](const CommitResult& result,
-                                             v1::SetStateResponse* response) {
-        EncodeResult(result, parts_.controller->epoch(), encoding, response);
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return RunCommit<v1::SetStateRequest, v1::SetStateResponse>(
+      Rpc::kSetState, context, request, response,
+      [this](const CommitResult& result, const AnswerForm& form,
+             v1::SetStateResponse* response) {
+        EncodeResult(result, parts_.controller->epoch(), form.encoding,
+                     response);
         return CheckAnswerSize(*response, result.revision, parts_.limits);
       });
 }
 
 grpc::ServerUnaryReactor* StateService::DeleteState(
-    grpc::CallbackServerContext* context, const v1::DeleteStateRequest* request,
-    v1::DeleteStateResponse* response) {
-  const UnaryCall call(parts_.calls, Rpc::kDeleteState, context);
-  return RunCommit(
-      *context, call, request, response,
-      [this](const CommitResult& result, v1::DeleteStateResponse* response) {
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return RunCommit<v1::DeleteStateRequest, v1::DeleteStateResponse>(
+      Rpc::kDeleteState, context, request, response,
+      [this](const CommitResult& result, const AnswerForm& form,
+             v1::DeleteStateResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), response);
         return absl::OkStatus();
       });
 }
 
 grpc::ServerUnaryReactor* StateService::Ping(
-    grpc::CallbackServerContext* context, const v1::PingRequest* request,
-    v1::PingResponse* response) {
-  const UnaryCall call(parts_.calls, Rpc::kPing, context);
-  return RunCommit(
-      *context, call, request, response,
-      [this](const CommitResult& result, v1::PingResponse* response) {
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return RunCommit<v1::PingRequest, v1::PingResponse>(
+      Rpc::kPing, context, request, response,
+      [this](const CommitResult& result, const AnswerForm& form,
+             v1::PingResponse* response) {
         EncodeResult(result, parts_.controller->epoch(), response);
         return absl::OkStatus();
       });
 }
 
 grpc::ServerUnaryReactor* StateService::Commit(
-    grpc::CallbackServerContext* context, const v1::CommitRequest* request,
-    v1::CommitResponse* response) {
-  const UnaryCall call(parts_.calls, Rpc::kCommit, context);
-  return RunCommit(
-      *context, call, request, response,
-      [this, request](const CommitResult& result,
-                      v1::CommitResponse* response) {
-        EncodeResult(result, KindsOf(*request), parts_.controller->epoch(),
-                     request->encoding(), response);
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return RunCommit<v1::CommitRequest, v1::CommitResponse>(
+      Rpc::kCommit, context, request, response,
+      [this](const CommitResult& result, const AnswerForm& form,
+             v1::CommitResponse* response) {
+        EncodeResult(result, form.kinds, parts_.controller->epoch(),
+                     form.encoding, response);
         return CheckAnswerSize(*response, result.revision, parts_.limits);
       });
 }
@@ -311,6 +338,7 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
     const v1::ListChildrenRequest* request,
     v1::ListChildrenResponse* response) {
   const UnaryCall call(parts_.calls, Rpc::kListChildren, context);
+  const ClientId client = parts_.clients->Of(*context);
   absl::StatusOr<Path> path = DecodePath(request->path());
   if (!path.ok()) {
     call.Finish(path.status());
@@ -318,14 +346,15 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
     call.Finish(
         MakeError(Reason::kInvalidRequest, "page_size must not be negative"));
   } else if (request->page_token().empty()) {
-    AtRevision(request->epoch(), request->min_revision(),
-               [this, call, request, response,
+    AtRevision(*context, request->epoch(), request->min_revision(),
+               [this, call, client, request, response,
                 path = *std::move(path)](absl::StatusOr<State> state) {
                  if (!state.ok()) return call.Finish(state.status());
-                 FinishRead(call, std::array{&request->path()},
-                            [this, path, request, response,
-                             state = *std::move(state)] {
-                              return ListPage(path, state, *request, response);
+                 FinishRead(call, std::array{&request->path()}, response,
+                            [this, client, path, request, response,
+                             state = *std::move(state)](size_t) {
+                              return ListPage(client, path, state, *request,
+                                              response);
                             });
                });
   } else {
@@ -339,15 +368,17 @@ grpc::ServerUnaryReactor* StateService::ListChildren(
       call.Finish(status);
       return call.reactor();
     }
-    FinishRead(call, std::array{&request->path()},
-               [this, path = *std::move(path), request, response] {
-                 return ListPage(path, nullptr, *request, response);
+    FinishRead(call, std::array{&request->path()}, response,
+               [this, client, path = *std::move(path), request,
+                response](size_t) {
+                 return ListPage(client, path, nullptr, *request, response);
                });
   }
   return call.reactor();
 }
 
-absl::Status StateService::ListPage(const Path& path, State state,
+absl::Status StateService::ListPage(const ClientId& client, const Path& path,
+                                    State state,
                                     const v1::ListChildrenRequest& request,
                                     v1::ListChildrenResponse* response) {
   PageToken token;
@@ -375,7 +406,9 @@ absl::Status StateService::ListPage(const Path& path, State state,
   response->set_revision(state->revision());
   response->set_epoch(parts_.controller->epoch());
   if (!last->empty()) {
-    if (token.id.empty()) token.id = pinned_states_.Pin(path, std::move(state));
+    if (token.id.empty()) {
+      token.id = pinned_states_.Pin(client, path, std::move(state));
+    }
     response->set_next_page_token(EncodePageToken(token.id, *last));
   }
   return absl::OkStatus();
@@ -385,6 +418,9 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
     grpc::CallbackServerContext* context,
     const v1::StreamStateRequest* request) {
   using Pump = StreamPump<v1::StreamStateResponse>;
+  absl::StatusOr<Hold> hold = parts_.controller->Take(
+      parts_.clients->Of(*context), Holding::kSnapshots);
+  const absl::Status has_room = hold.status();
   const std::shared_ptr<Pump> pump = Pump::Open(
       {.open_streams = parts_.open_streams,
        .worker = parts_.worker,
@@ -395,9 +431,11 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
                             "reading one message took longer than 60 s, and "
                             "what it showed is gone: read again from the "
                             "start"),
-       .clock = parts_.clock});
+       .clock = parts_.clock,
+       .hold = has_room.ok() ? *std::move(hold) : Hold()});
   absl::StatusOr<Path> path = DecodePath(request->path());
-  absl::Status status = path.status();
+  absl::Status status = has_room;
+  if (status.ok()) status = path.status();
   if (status.ok()) status = CheckEncoding(request->encoding());
   absl::StatusOr<View> view = DecodeView(request->view());
   if (status.ok()) status = view.status();
@@ -408,7 +446,7 @@ grpc::ServerWriteReactor<v1::StreamStateResponse>* StateService::StreamState(
   // Not `request`: it is gone when the call has ended, by its client say, while
   // this waits for the revision.
   AtRevision(
-      request->epoch(), request->min_revision(),
+      *context, request->epoch(), request->min_revision(),
       [this, pump, path = *std::move(path), view = *view,
        run_id = request->run_id(),
        encoding = request->encoding()](absl::StatusOr<State> state) {

@@ -8,6 +8,7 @@
 #include "engine/error/error.h"
 #include "service/adapters/status_adapter.h"
 #include "service/state/answer_size.h"
+#include "service/state/write_call.h"
 
 namespace restate {
 namespace {
@@ -37,6 +38,13 @@ WriteStream* WriteStream::Open(const WriteStreamParts* parts,
 }
 
 void WriteStream::OnReadDone(bool ok) {
+  if (!ok || request_bytes_.Length() <= kMaxInlineBytes) return HandleRead(ok);
+  // Nothing more is read until it is taken: commits keep their order.
+  parts_.large->Next()->Post(
+      [self = shared_from_this()] { self->HandleRead(true); });
+}
+
+void WriteStream::HandleRead(bool ok) {
   const bool malformed = ok && !TakeRequest();
   {
     MutexLock lock(&mutex_);

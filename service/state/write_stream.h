@@ -22,6 +22,7 @@
 #include "service/adapters/limits.h"
 #include "service/metrics/call_counters.h"
 #include "service/streams/open_streams.h"
+#include "service/streams/work_threads.h"
 
 namespace restate {
 
@@ -40,6 +41,8 @@ struct WriteStreamParts {
   OpenStreams* open_streams = nullptr;
   // May be null.
   CallCounters* calls = nullptr;
+  // Commits that are large are decoded here (kMaxInlineBytes).
+  WorkThreads* large = nullptr;
 };
 
 // One call of StateService.Write: commits in, answers out, pipelined.
@@ -95,7 +98,9 @@ class WriteStream final
         client_(std::move(client)),
         counted_(parts->calls, Rpc::kWrite) {}
 
-  // Takes what was read. The answer may come before this returns. False if it
+  // Takes what was read, and goes on.
+  void HandleRead(bool ok);
+  // The answer may come before this returns. False if it
   // is no WriteRequest: nothing behind it can be trusted.
   bool TakeRequest();
   void AddAnswer(Asked asked, absl::StatusOr<CommitResult> result);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/client/client_accounts.h"
 #include "engine/clock/clock.h"
 #include "engine/sync/mutex.h"
 #include "service/adapters/status_adapter.h"
@@ -37,6 +38,8 @@ struct StreamPumpOptions {
   absl::Duration write_deadline = absl::InfiniteDuration();
   absl::Status overdue = absl::OkStatus();
   const Clock* clock = nullptr;
+  // What the stream holds of its client's account until the call is done.
+  Hold hold;
 };
 
 // One source of messages -> one server stream: the reactor of every stream that

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/backend/memory/memory_backend.h"
+#include "engine/client/client_accounts.h"
 #include "engine/clock/clock.h"
 #include "engine/controller/controller.h"
 #include "engine/error/error.h"
@@ -63,8 +64,10 @@ inline std::string Line(const Event& event) {
 // A controller over memory, and what its subscribers are told, as text.
 class SubscriptionTest : public testing::Test {
  protected:
-  explicit SubscriptionTest(size_t history_bytes = size_t{64} << 20) {
+  explicit SubscriptionTest(size_t history_bytes = size_t{64} << 20,
+                            const ClientLimits& clients = ClientLimits()) {
     ControllerOptions options;
+    options.clients = clients;
     options.mounts.push_back({Path(), std::make_unique<MemoryBackend>()});
     options.clock = &clock_;
     options.sessions.max_queue_bytes = 1 << 20;
