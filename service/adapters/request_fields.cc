@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
+#include "service/adapters/time_adapter.h"
 
 namespace restate {
 
@@ -35,8 +36,9 @@ absl::Status CheckRevision(std::string_view field, int64_t revision) {
 absl::StatusOr<absl::Duration> DecodeDuration(
     std::string_view field, const google::protobuf::Duration& proto,
     absl::Duration least, absl::Duration most) {
-  const absl::Duration duration =
-      absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+  const absl::StatusOr<absl::Duration> decoded = DecodeDuration(field, proto);
+  if (!decoded.ok()) return decoded;
+  const absl::Duration duration = *decoded;
   if (duration >= least && duration <= most) return duration;
   return MakeError(Reason::kInvalidRequest,
                    absl::StrCat(AbslView(field), " is ",

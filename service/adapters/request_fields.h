@@ -27,8 +27,8 @@ absl::Status CheckEncoding(v1::ValueEncoding encoding);
 // OK unless negative. `field` is the name for the message: "min_revision".
 absl::Status CheckRevision(std::string_view field, int64_t revision);
 
-// A length of time between `least` and `most`, whose ends count. `field` is the
-// name for the message: "heartbeat".
+// A length of time that is valid (time_adapter.h) and between `least` and `most`,
+// whose ends count. `field` is the name for the message: "heartbeat".
 absl::StatusOr<absl::Duration> DecodeDuration(
     std::string_view field, const google::protobuf::Duration& proto,
     absl::Duration least, absl::Duration most);

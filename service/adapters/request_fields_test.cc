@@ -53,5 +53,40 @@ TEST(RequestFieldsTest, Durations) {
                        "heartbeat is 1.5s; it must be from 0 to 1s");
 }
 
+// Each of these came to some length within the bounds, and was taken.
+TEST(RequestFieldsTest, DurationsThatProtobufDoesNotAllow) {
+  const struct {
+    int64_t seconds;
+    int32_t nanos;
+  } kBad[] = {{2, -1},
+              {-1, 1},
+              {-2, 2'000'000'000},
+              {0, 1'000'000'000},
+              {0, -1'000'000'000},
+              {1, 2'147'483'647},
+              {315'576'000'001, 0},
+              {-315'576'000'001, 0},
+              {INT64_MAX, 0}};
+  for (const auto& [seconds, nanos] : kBad) {
+    google::protobuf::Duration proto;
+    proto.set_seconds(seconds);
+    proto.set_nanos(nanos);
+    ExpectInvalidRequest(
+        DecodeDuration("ttl", proto, -absl::InfiniteDuration(),
+                       absl::InfiniteDuration())
+            .status(),
+        "ttl is no valid duration: it has " + std::to_string(seconds) +
+            " seconds and " + std::to_string(nanos) +
+            " nanos; both must have the same sign, nanos be below 10^9, and "
+            "seconds at most 315576000000");
+  }
+  google::protobuf::Duration most;
+  most.set_seconds(315'576'000'000);
+  most.set_nanos(999'999'999);
+  EXPECT_TRUE(DecodeDuration("ttl", most, absl::ZeroDuration(),
+                             absl::InfiniteDuration())
+                  .ok());
+}
+
 }  // namespace
 }  // namespace restate

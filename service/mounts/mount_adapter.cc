@@ -12,21 +12,6 @@
 namespace restate {
 namespace {
 
-// The duration, or `unset`. INVALID_ARGUMENT / INVALID_REQUEST if protobuf does
-// not allow it.
-absl::StatusOr<absl::Duration> DecodeDuration(
-    bool is_set, const google::protobuf::Duration& proto,
-    absl::Duration unset) {
-  if (!is_set) return unset;
-  constexpr int64_t kMostSeconds = 315'576'000'000;
-  if (proto.seconds() < -kMostSeconds || proto.seconds() > kMostSeconds ||
-      proto.nanos() <= -1'000'000'000 || proto.nanos() >= 1'000'000'000) {
-    return MakeError(Reason::kInvalidRequest,
-                     "a duration of the mount is out of its range");
-  }
-  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
-}
-
 absl::StatusOr<std::string> DecodeSerializer(v1::FileSerializer serializer) {
   switch (serializer) {
     case v1::FILE_SERIALIZER_UNSPECIFIED:
@@ -73,11 +58,12 @@ absl::Status DecodeBackend(const v1::MountSpec& proto, MountConfig* mount) {
       absl::StatusOr<Path> path = DecodePath(proto.remote().export_path());
       if (!path.ok()) return path.status();
       mount->export_path = *std::move(path);
-      absl::StatusOr<absl::Duration> deadline =
-          DecodeDuration(proto.remote().has_deadline(),
-                         proto.remote().deadline(), mount->deadline);
-      if (!deadline.ok()) return deadline.status();
-      mount->deadline = *deadline;
+      if (proto.remote().has_deadline()) {
+        absl::StatusOr<absl::Duration> deadline =
+            DecodeDuration("remote.deadline", proto.remote().deadline());
+        if (!deadline.ok()) return deadline.status();
+        mount->deadline = *deadline;
+      }
       return absl::OkStatus();
     }
     case v1::MountSpec::BACKEND_NOT_SET:
@@ -104,11 +90,12 @@ absl::StatusOr<MountConfig> DecodeMountSpec(const v1::MountSpec& proto) {
   if (proto.has_cache()) {
     const v1::CachePolicy& given = proto.cache();
     CachePolicy& cache = mount.cache.emplace();
-    absl::StatusOr<absl::Duration> interval =
-        DecodeDuration(given.has_flush_interval(), given.flush_interval(),
-                       cache.flush_interval);
-    if (!interval.ok()) return interval.status();
-    cache.flush_interval = *interval;
+    if (given.has_flush_interval()) {
+      absl::StatusOr<absl::Duration> interval =
+          DecodeDuration("cache.flush_interval", given.flush_interval());
+      if (!interval.ok()) return interval.status();
+      cache.flush_interval = *interval;
+    }
     if (given.has_flush_on_read()) cache.flush_on_read = given.flush_on_read();
     if (given.has_flush_on_write()) {
       cache.flush_on_write = given.flush_on_write();
