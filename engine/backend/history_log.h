@@ -34,7 +34,7 @@ struct HistorySegment {
   // The first and the last commit.
   Revision first = 0;
   Revision last = 0;
-  // The least and the greatest commit time.
+  // When the first and the last got into the history, by its AgeClock.
   absl::Time first_time = absl::InfiniteFuture();
   absl::Time last_time = absl::InfinitePast();
   // What the records take.
@@ -54,6 +54,8 @@ struct HistoryChanges {
   std::vector<HistoryStop> stops;
   // A segment that is finished; takes the place of one with the same `last`.
   std::optional<HistorySegment> segment;
+  // AgeClock::set_ahead, if it has changed.
+  std::optional<absl::Duration> clock_set_ahead;
 };
 
 // The history that a commit store keeps, for reading. Thread-safe; may be used
@@ -67,6 +69,7 @@ class HistoryLog {
     std::optional<Revision> forgotten_through;
     // In order.
     std::vector<HistorySegment> segments;
+    absl::Duration clock_set_ahead;
   };
   // DATA_LOSS / CORRUPT if it is unreadable.
   virtual absl::StatusOr<Outline> ReadOutline() const = 0;

@@ -185,7 +185,7 @@ void Sequencer::Publish(Batch& batch) {
   }
   options_.listener->OnPublished(*batch.group);
   // If the store fails at this, the next batch finds out.
-  history_->EnforceBounds(options_.clock->Now()).IgnoreError();
+  history_->EnforceBounds().IgnoreError();
 }
 
 void Sequencer::PublishState(Revision revision) {

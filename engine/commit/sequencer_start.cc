@@ -30,7 +30,8 @@ absl::Status Sequencer::Initialize() {
   }
 
   absl::StatusOr<std::shared_ptr<CommitHistory>> history =
-      CommitHistory::Open(BoundsOf(options_), options_.commit_store.get());
+      CommitHistory::Open(BoundsOf(options_), options_.commit_store.get(),
+                          options_.clock);
   if (!history.ok()) return history.status();
   history_ = *std::move(history);
   leases_.emplace(options_.clock, options_.commit_store == nullptr

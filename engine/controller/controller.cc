@@ -15,6 +15,7 @@ namespace {
 // How often the history is held to its age, and what could not be expired is
 // tried again.
 constexpr absl::Duration kCheckInterval = absl::Seconds(5);
+constexpr absl::Duration kLeastClockStep = absl::Seconds(1);
 
 }  // namespace
 
@@ -219,7 +220,7 @@ std::vector<std::string> Controller::Acknowledge(
       expired.push_back(answer.token);
     }
   }
-  for (uint64_t late : hub_->interceptions().Take(known, clock_->Now())) {
+  for (uint64_t late : hub_->interceptions().Take(known, clock_->Monotonic())) {
     expired.push_back(EncodeAckToken(issuer_, late));
   }
   return expired;
@@ -265,7 +266,7 @@ absl::StatusOr<Controller::Checkpoint> Controller::TakeCheckpoint(
   return done->get_future().get();
 }
 
-void Controller::Tick(absl::Time now) {
+void Controller::Tick(absl::Duration now) {
   hub_->Tick(now);
   sessions_->Tick(now);
   trackers_->Tick();
@@ -274,6 +275,13 @@ void Controller::Tick(absl::Time now) {
   for (const std::shared_ptr<MountedBackend>& mounted : Mounts()) {
     if (mounted->applier() != nullptr) mounted->applier()->Tick();
   }
+  // What remembers by the wall clock is told soon that it was set.
+  const absl::Time monotonic_origin = clock_->Now() - now;
+  if (absl::AbsDuration(monotonic_origin - monotonic_origin_) >=
+      kLeastClockStep) {
+    next_check_ = now;
+  }
+  monotonic_origin_ = monotonic_origin;
   if (now < next_check_) return;
   next_check_ = now + kCheckInterval;
   std::vector<std::string> unexpired;
@@ -286,8 +294,8 @@ void Controller::Tick(absl::Time now) {
   }
   // The next batch tells if the store has failed.
   sequencer_
-      ->AtBoundary([sequencer = sequencer_.get(), now] {
-        sequencer->history().EnforceBounds(now).IgnoreError();
+      ->AtBoundary([sequencer = sequencer_.get()] {
+        sequencer->history().EnforceBounds().IgnoreError();
       })
       .IgnoreError();
 }

@@ -201,7 +201,7 @@ class Controller {
   // Time has passed: deadlines of interceptions, minimum intervals, grace times
   // of sessions, ends of leases, flushes of caches, the age of the history. Call
   // it about every 50 ms, from one thread.
-  void Tick(absl::Time now);
+  void Tick(absl::Duration now);
 
   // OK, or why no writes are taken (for health).
   absl::Status Health() const { return sequencer_->Health(); }
@@ -252,7 +252,10 @@ class Controller {
   std::unique_ptr<SubscriptionHub> hub_;
   std::unique_ptr<SessionTable> sessions_;
   // Tick's: when it looks again at what is not urgent.
-  absl::Time next_check_ = absl::InfinitePast();
+  absl::Duration next_check_ = -absl::InfiniteDuration();
+  // What the wall clock showed when the monotonic one began, by their last
+  // readings.
+  absl::Time monotonic_origin_ = absl::InfinitePast();
   // Whether overdue leases are being ended.
   std::atomic<bool> expiring_ = false;
 

@@ -102,7 +102,7 @@ class ControllerTest : public testing::Test {
     Parcel parcel;
     while (true) {
       absl::StatusOr<bool> more =
-          stream.Take(1 << 20, 1000, clock_.Now(), &parcel);
+          stream.Take(1 << 20, 1000, clock_.Monotonic(), &parcel);
       if (!more.ok() || !*more) return lines;
       for (const SubscriptionRun& run : parcel.runs) {
         for (const Event& event : run.batch.events) {
@@ -115,7 +115,7 @@ class ControllerTest : public testing::Test {
   absl::StatusOr<EventBatch> TakeBatch(EventStream& stream) {
     Parcel parcel;
     absl::StatusOr<bool> more =
-        stream.Take(1 << 20, 1000, clock_.Now(), &parcel);
+        stream.Take(1 << 20, 1000, clock_.Monotonic(), &parcel);
     if (!more.ok()) return more.status();
     EXPECT_TRUE(*more);
     EXPECT_EQ(parcel.runs.size(), 1u);
@@ -251,7 +251,7 @@ TEST_F(ControllerTest, StopEndsStreamsAfterWhatTheyHold) {
   Set("/a", I(1));
   EXPECT_TRUE(controller_->Stop().ok());
   Parcel parcel;
-  ASSERT_TRUE(*stream->Take(1 << 20, 100, clock_.Now(), &parcel));
+  ASSERT_TRUE(*stream->Take(1 << 20, 100, clock_.Monotonic(), &parcel));
   ASSERT_EQ(parcel.runs.size(), 2u);
   EXPECT_TRUE(parcel.runs[0].batch.synced);
   EXPECT_EQ(parcel.runs[1].batch.events.size(), 1u);

@@ -61,7 +61,7 @@ class LeaseTest : public testing::Test {
   }
   // What is there when the tick has had its effect.
   bool GoneAfterTick(const std::string& path) {
-    controller_->Tick(clock_.Now());
+    controller_->Tick(clock_.Monotonic());
     // Behind what the tick submitted.
     Do({PingOperation{.path = P("/")}});
     return !controller_->Published()->tree().Read(P(path), {})->tree;
@@ -96,7 +96,7 @@ TEST_F(LeaseTest, OneTickEndsAnyNumber) {
   Do(std::move(operations));
   const Revision before = controller_->Published()->revision();
   clock_.millis = 1;
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   while (controller_->Published()->tree().Read(P("/a"), {})->tree) {
     std::this_thread::yield();
   }

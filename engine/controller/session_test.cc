@@ -115,7 +115,7 @@ TEST_F(SessionTest, AnInterceptorThatIsPacedIsNotHeldUpByThoseAboveIt) {
   EXPECT_EQ(DrainSession(*session.stream),
             (Lines{"lower: 1.0 SET /a/b at /a/b (/a/b): - -> 1"}));
   clock_.Advance(absl::Seconds(1));
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   EXPECT_EQ(DrainSession(*session.stream),
             (Lines{"lower: 2.0 SET /a/b at /a/b (/a/b): 1 -> 2"}));
 }
@@ -172,7 +172,7 @@ TEST_F(SessionTest, ASyncPointComesBehindWhatWasCoalesced) {
   Settle();
   Parcel parcel;
   int64_t told = 0, syncs = 0;
-  while (*session.stream->Take(1 << 20, 1, clock_.Now(), &parcel)) {
+  while (*session.stream->Take(1 << 20, 1, clock_.Monotonic(), &parcel)) {
     for (const SubscriptionRun& run : parcel.runs) {
       for (const Event& event : run.batch.events) told += 1 + event.coalesced;
     }
@@ -197,16 +197,16 @@ TEST_F(SessionTest, ItIsTakenUpAgainWithinItsGraceTime) {
   first.stream.reset();
   second.stream.reset();
   Set("/a", I(1));
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   clock_.Advance(absl::Seconds(59));
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   OpenedSession third = Open("s", true);
   EXPECT_EQ(DrainSession(*third.stream),
             (Lines{"c: 1.0 SET /a at /a (/a): - -> 1"}));
   third.stream.reset();
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   clock_.Advance(absl::Seconds(61));
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   EXPECT_EQ(ErrorReason(
                 controller_->sessions().Open("s", true, [] {}).status()),
             "SESSION_LOST");
@@ -220,7 +220,7 @@ TEST_F(SessionTest, TheSameCallbackAndPatternsReplace) {
   std::string token;
   Settle();
   Parcel parcel;
-  while (*session.stream->Take(1 << 20, 100, clock_.Now(), &parcel)) {
+  while (*session.stream->Take(1 << 20, 100, clock_.Monotonic(), &parcel)) {
     token = parcel.runs.back().batch.resume_token;
   }
   Set("/b", I(2));

@@ -193,7 +193,7 @@ TEST_F(SharedBundlesTest, EverybodyIsToldTheSame) {
     Parcel parcel;
     for (; parcels > 0; --parcels) {
       absl::StatusOr<bool> more = reader.stream->Take(
-          1 << 20, max_events, clock_.Now(), &parcel);
+          1 << 20, max_events, clock_.Monotonic(), &parcel);
       ASSERT_TRUE(more.ok()) << more.status();
       if (!*more) return;
       size_t events = 0;

@@ -21,7 +21,8 @@ SegmentList::Limits SegmentLimits(const HistoryBounds& bounds) {
           bounds.age / kRunsInBound};
 }
 
-// The commits in (after, through] that a store has, as one segment.
+// The commits in (after, through] that a store has, as one segment with the
+// times that the wall clock showed.
 absl::StatusOr<HistorySegment> Measure(const HistoryLog& log, Revision after,
                                        Revision through) {
   HistorySegment segment;
@@ -44,14 +45,22 @@ absl::StatusOr<HistorySegment> Measure(const HistoryLog& log, Revision after,
   return segment;
 }
 
+// From times of the wall clock to such of an AgeClock, none before `earliest`.
+void MoveTimes(absl::Duration set_ahead, absl::Time earliest,
+               HistorySegment* segment) {
+  for (absl::Time* time : {&segment->first_time, &segment->last_time}) {
+    *time = std::max(*time - set_ahead, earliest);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<CommitHistory>> CommitHistory::Open(
-    const HistoryBounds& bounds, CommitStore* store) {
+    const HistoryBounds& bounds, CommitStore* store, const Clock* clock) {
   const Revision newest =
       store == nullptr ? 0 : store->state().last_committed;
   std::shared_ptr<CommitHistory> history(
-      new CommitHistory(bounds, store, newest));
+      new CommitHistory(bounds, store, clock, newest));
   if (store != nullptr) {
     if (absl::Status status = history->Load(); !status.ok()) return status;
   }
@@ -59,10 +68,12 @@ absl::StatusOr<std::shared_ptr<CommitHistory>> CommitHistory::Open(
 }
 
 CommitHistory::CommitHistory(const HistoryBounds& bounds, CommitStore* store,
-                             Revision newest)
+                             const Clock* clock, Revision newest)
     : bounds_(bounds),
       store_(store),
+      clock_(clock),
       log_(store == nullptr ? nullptr : store->history()),
+      age_clock_(clock, absl::ZeroDuration(), absl::InfinitePast()),
       forgotten_(newest),
       newest_(newest),
       published_(newest),
@@ -82,7 +93,10 @@ absl::Status CommitHistory::Load() {
   }
   absl::StatusOr<HistorySegment> open = Measure(*log_, known, newest_);
   if (!open.ok()) return std::move(open).status();
-  if (open->bytes > 0) known = open->last;
+  if (open->bytes > 0) {
+    known = open->last;
+    MoveTimes(outline->clock_set_ahead, segments_.newest_time(), &*open);
+  }
   if (known < newest_) {
     // A server that keeps no history wrote the last commits: it has a hole, and
     // begins anew.
@@ -93,6 +107,8 @@ absl::Status CommitHistory::Load() {
   }
   forgotten_ = forgotten;
   segments_.SetOpen(*open);
+  age_clock_ = AgeClock(clock_, outline->clock_set_ahead,
+                        segments_.newest_time());
   return absl::OkStatus();
 }
 
@@ -233,9 +249,9 @@ Revision CommitHistory::oldest() const {
 
 absl::Time CommitHistory::oldest_time() const {
   MutexLock lock(&mutex_);
-  if (store_ != nullptr) return segments_.oldest_time();
+  if (store_ != nullptr) return age_clock_.OnWall(segments_.oldest_time());
   return recent_.empty() ? absl::InfiniteFuture()
-                         : recent_.oldest().commit->commit_time;
+                         : age_clock_.OnWall(recent_.oldest().at);
 }
 
 size_t CommitHistory::bytes() const {
@@ -297,6 +313,7 @@ HistoryChanges CommitHistory::Prepare(
     ends.push_back(encoded_.size());
   }
   MutexLock lock(&mutex_);
+  const absl::Time now = age_clock_.Now();
   prepared_ = segments_.open();
   changes.commits.reserve(commits.size());
   size_t begin = 0;
@@ -305,8 +322,8 @@ HistoryChanges CommitHistory::Prepare(
         std::string_view(encoded_).substr(begin, ends[i] - begin);
     begin = ends[i];
     changes.commits.push_back({commits[i].revision, bytes});
-    SegmentList::Extend(commits[i].revision, commits[i].commit_time,
-                        kKeyBytes + bytes.size(), &prepared_);
+    SegmentList::Extend(commits[i].revision, now, kKeyBytes + bytes.size(),
+                        &prepared_);
   }
   if (segments_.IsFull(prepared_)) changes.segment = prepared_;
   return changes;
@@ -318,7 +335,7 @@ void CommitHistory::Append(const CommitGroup& commits) {
       RecentCommits::MakeEntries(commits);
   MutexLock lock(&mutex_);
   newest_ = commits->back().revision;
-  recent_.Append(std::move(entries));
+  recent_.Append(std::move(entries), age_clock_.Now());
   if (store_ == nullptr) return;
   segments_.SetOpen(prepared_);
   while (!recent_.empty() && recent_.bytes() > bounds_.recent_bytes) {
@@ -340,15 +357,16 @@ absl::Status CommitHistory::Compact(Revision through) {
   return Forget(through);
 }
 
-absl::Status CommitHistory::EnforceBounds(absl::Time now) {
-  const absl::Time oldest = now - bounds_.age;
+absl::Status CommitHistory::EnforceBounds() {
+  if (absl::Status status = NoticeStep(); !status.ok()) return status;
   std::optional<Revision> through;
   {
     MutexLock lock(&mutex_);
+    const absl::Time oldest = age_clock_.Now() - bounds_.age;
     if (store_ == nullptr) {
       while (!recent_.empty() &&
              (recent_.bytes() > bounds_.bytes ||
-              recent_.oldest().commit->commit_time < oldest)) {
+              recent_.oldest().at < oldest)) {
         forgotten_ = recent_.oldest().commit->revision;
         recent_.DropOldest();
       }
@@ -357,6 +375,22 @@ absl::Status CommitHistory::EnforceBounds(absl::Time now) {
     through = segments_.Excess(bounds_.bytes, oldest);
   }
   return through.has_value() ? Forget(*through) : absl::OkStatus();
+}
+
+absl::Status CommitHistory::NoticeStep() {
+  HistoryChanges changes;
+  {
+    MutexLock lock(&mutex_);
+    if (!age_clock_.NoticeStep() || store_ == nullptr) return absl::OkStatus();
+    changes.clock_set_ahead = age_clock_.set_ahead();
+    // A start moves the times of what is in no segment by what the clock is set
+    // ahead then.
+    if (segments_.open().bytes > 0) {
+      changes.segment = segments_.open();
+      segments_.FinishOpen();
+    }
+  }
+  return store_->WriteHistory(changes);
 }
 
 absl::Status CommitHistory::Forget(Revision through) {
@@ -380,6 +414,10 @@ absl::Status CommitHistory::Forget(Revision through) {
         Measure(*log_, through, straddling->last);
     if (rest.ok()) {
       MutexLock lock(&mutex_);
+      MoveTimes(age_clock_.set_ahead(), straddling->first_time, &*rest);
+      // Whatever the wall clock showed then.
+      rest->last_time = straddling->last_time;
+      rest->first_time = std::min(rest->first_time, rest->last_time);
       segments_.ReplaceOldest(*rest);
       if (finished) changes.segment = *rest;
     }

@@ -14,6 +14,8 @@
 #include "absl/types/span.h"
 #include "engine/backend/commit_store.h"
 #include "engine/backend/history_log.h"
+#include "engine/clock/clock.h"
+#include "engine/history/age_clock.h"
 #include "engine/history/commit_codec.h"
 #include "engine/history/history.h"
 #include "engine/history/recent_commits.h"
@@ -43,16 +45,20 @@ struct HistoryBounds {
 // anybody, lets readers have it. So a batch that failed is never read, although
 // the store may have it.
 //
+// Commits grow old by an AgeClock: it does not matter what is done to the wall
+// clock.
+//
 // One lock, held to copy pointers; never while the store is read or written.
 // Readers of old commits read the store itself. What they read may be forgotten
 // meanwhile, so they look at the end whether it has been, and the sequencer
 // says that it is before it does it.
 class CommitHistory final : public History {
  public:
-  // `store` may be null; else it outlives every call of the sequencer's.
+  // `store` may be null; else it outlives every call of the sequencer's. `clock`
+  // outlives the history.
   // DATA_LOSS / CORRUPT if what the store has is damaged.
   static absl::StatusOr<std::shared_ptr<CommitHistory>> Open(
-      const HistoryBounds& bounds, CommitStore* store);
+      const HistoryBounds& bounds, CommitStore* store, const Clock* clock);
 
   absl::StatusOr<Page> Read(Revision after, Revision through,
                             size_t max_bytes) const override;
@@ -62,7 +68,7 @@ class CommitHistory final : public History {
   std::vector<Stop> StopsOf(Revision revision) const override;
   absl::Status RecordStop(Revision revision, const Stop& stop) override;
   absl::Status Compact(Revision through) override;
-  absl::Status EnforceBounds(absl::Time now) override;
+  absl::Status EnforceBounds() override;
 
   // The sequencer's. What the store writes for these commits, in the batch that
   // decides them; the views are valid until the next call.
@@ -78,11 +84,13 @@ class CommitHistory final : public History {
 
  private:
   CommitHistory(const HistoryBounds& bounds, CommitStore* store,
-                Revision newest);
+                const Clock* clock, Revision newest);
 
   // Takes over what the store has.
   absl::Status Load();
   absl::Status Forget(Revision through);
+  // Keeps it in the store if the wall clock was set.
+  absl::Status NoticeStep();
   absl::Status Compacted(Revision after) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Commits from the store. Nothing is left out that is not forgotten.
@@ -96,6 +104,7 @@ class CommitHistory final : public History {
 
   const HistoryBounds bounds_;
   CommitStore* const store_;
+  const Clock* const clock_;
   // Null without a store.
   const std::shared_ptr<const HistoryLog> log_;
 
@@ -105,6 +114,7 @@ class CommitHistory final : public History {
   HistorySegment prepared_;
 
   mutable Mutex mutex_;
+  AgeClock age_clock_ ABSL_GUARDED_BY(mutex_);
   // Commits up to this one are forgotten.
   Revision forgotten_ ABSL_GUARDED_BY(mutex_);
   // The last commit appended, and what readers may read.

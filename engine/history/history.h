@@ -59,7 +59,8 @@ class History {
   // Resuming after this revision or a later one works: all commits after it are
   // kept.
   virtual Revision oldest() const = 0;
-  // The time of the oldest commit kept; the infinite future if there is none.
+  // When the oldest commit kept was made, as the wall clock, as it is now, would
+  // have shown it; the infinite future if there is none.
   virtual absl::Time oldest_time() const = 0;
   // What the commits kept take, about.
   virtual size_t bytes() const = 0;
@@ -77,8 +78,9 @@ class History {
   // those that are published.
   virtual absl::Status Compact(Revision through) = 0;
 
-  // The sequencer's: forgets what is beyond the bounds on bytes and age.
-  virtual absl::Status EnforceBounds(absl::Time now) = 0;
+  // The sequencer's: forgets what is beyond the bounds on bytes and age. To be
+  // called now and then: it also notices that the wall clock was set.
+  virtual absl::Status EnforceBounds() = 0;
 };
 
 }  // namespace restate

@@ -39,7 +39,7 @@ std::vector<RecentCommits::Entry> RecentCommits::MakeEntries(
   size_t total = 0;
   for (const SequencedCommit& commit : *group) {
     entries.push_back({std::shared_ptr<const SequencedCommit>(group, &commit),
-                       MemoryBytes(commit), nullptr});
+                       MemoryBytes(commit), nullptr, absl::InfinitePast()});
     total += entries.back().bytes;
   }
   if (total <= kMaxGroupBytes || entries.size() == 1) return entries;
@@ -49,8 +49,9 @@ std::vector<RecentCommits::Entry> RecentCommits::MakeEntries(
   return entries;
 }
 
-void RecentCommits::Append(std::vector<Entry> entries) {
+void RecentCommits::Append(std::vector<Entry> entries, absl::Time now) {
   for (Entry& entry : entries) {
+    entry.at = now;
     bytes_ += entry.bytes;
     entries_.push_back(std::move(entry));
   }

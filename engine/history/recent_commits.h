@@ -35,12 +35,14 @@ class RecentCommits {
     size_t bytes = 0;
     // What the first reader made; null until then, and after a stop.
     std::shared_ptr<const PastCommit> made;
+    // When it was appended, by the history's AgeClock.
+    absl::Time at = absl::InfinitePast();
   };
 
   // What to append for the commits of a batch; not under the lock.
   static std::vector<Entry> MakeEntries(const CommitGroup& group);
   // Adds commits, which come after all that are here.
-  void Append(std::vector<Entry> entries);
+  void Append(std::vector<Entry> entries, absl::Time now);
 
   // Every commit after this one is here.
   Revision begins_after() const { return begins_after_; }

@@ -26,7 +26,10 @@ bool SegmentList::IsFull(const HistorySegment& segment) const {
 
 void SegmentList::SetOpen(const HistorySegment& segment) {
   open_ = segment;
-  if (!IsFull(open_)) return;
+  if (IsFull(open_)) FinishOpen();
+}
+
+void SegmentList::FinishOpen() {
   AddFinished(open_);
   open_ = HistorySegment();
 }

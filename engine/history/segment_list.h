@@ -36,10 +36,17 @@ class SegmentList {
   bool IsFull(const HistorySegment& segment) const;
   // The unfinished segment is `segment` now, and is finished if it is full.
   void SetOpen(const HistorySegment& segment);
+  // The unfinished segment, which is not empty, is finished as it is.
+  void FinishOpen();
 
   uint64_t bytes() const { return finished_bytes_ + open_.bytes; }
   absl::Time oldest_time() const {
     return finished_.empty() ? open_.first_time : finished_.front().first_time;
+  }
+  // The infinite past if there is nothing.
+  absl::Time newest_time() const {
+    return open_.bytes > 0 || finished_.empty() ? open_.last_time
+                                                : finished_.back().last_time;
   }
 
   // The last commit to forget so that no more than `max_bytes` are left and no

@@ -79,7 +79,7 @@ struct SessionTable::Session {
   size_t subscriptions = 0;
   uint64_t stream = 0;
   bool attached = false;
-  absl::Time detached_at = absl::InfinitePast();
+  absl::Duration detached_at = -absl::InfiniteDuration();
 };
 
 // The stream of a session; dropping it starts the grace time.
@@ -94,7 +94,7 @@ class SessionTable::SessionStream final : public EventStream {
   }
 
   absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
-                            absl::Time now, Parcel* parcel) override {
+                            absl::Duration now, Parcel* parcel) override {
     absl::StatusOr<bool> taken = session_->receiver->Take(
         stream_, max_bytes, max_events, now, parcel);
     if (taken.ok() && !parcel->ended.empty()) {
@@ -103,7 +103,7 @@ class SessionTable::SessionStream final : public EventStream {
     return taken;
   }
   bool MayWait() const override { return session_->receiver->MayWait(); }
-  bool HeartbeatDue(absl::Time now) const override {
+  bool HeartbeatDue(absl::Duration now) const override {
     return session_->receiver->HeartbeatDue(now);
   }
 
@@ -179,7 +179,7 @@ void SessionTable::Detached(const std::shared_ptr<Session>& session,
   if (session->stream != stream) return;
   session->attached = false;
   // The next Tick begins the grace time: it has the clock.
-  session->detached_at = absl::InfinitePast();
+  session->detached_at = -absl::InfiniteDuration();
 }
 
 void SessionTable::SubscriptionsEnded(
@@ -410,13 +410,13 @@ void SessionTable::Ask(const std::string& session_id,
   receiver->Ask(std::move(request), urgent);
 }
 
-void SessionTable::Tick(absl::Time now) {
+void SessionTable::Tick(absl::Duration now) {
   std::vector<std::shared_ptr<Session>> over;
   {
     MutexLock lock(&mutex_);
     for (const auto& [id, session] : sessions_) {
       if (session->attached) continue;
-      if (session->detached_at == absl::InfinitePast()) {
+      if (session->detached_at == -absl::InfiniteDuration()) {
         session->detached_at = now;
       }
       if (now - session->detached_at >= limits_.grace) over.push_back(session);

@@ -136,7 +136,7 @@ class SessionTable {
            std::shared_ptr<SessionRequest> request, bool urgent);
 
   // Ends the sessions whose grace time is over.
-  void Tick(absl::Time now);
+  void Tick(absl::Duration now);
 
   absl::Duration grace() const { return limits_.grace; }
   size_t count() const;

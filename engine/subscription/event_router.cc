@@ -152,7 +152,7 @@ uint64_t EventRouter::Intercept(const Subscription& subscription) {
 
 void EventRouter::EndOperation() {
   if (gate_ == nullptr) return;
-  interceptions_->Open(gate_, commit_->commit_time);
+  interceptions_->Open(gate_, clock_->Monotonic());
   gate_.reset();
 }
 

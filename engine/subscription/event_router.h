@@ -10,6 +10,7 @@
 #include "absl/container/node_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/clock/clock.h"
 #include "engine/commit/effect.h"
 #include "engine/subscription/bundle_builder.h"
 #include "engine/subscription/commit_routing.h"
@@ -35,8 +36,11 @@ class EventRouter final : public CommitListener, private DeliverySink {
   void Remove(const Subscription* subscription);
 
   // Required before the first commit is published.
-  void set_interceptions(std::shared_ptr<Interceptions> interceptions) {
+  // `clock` outlives this.
+  void set_interceptions(std::shared_ptr<Interceptions> interceptions,
+                         const Clock* clock) {
     interceptions_ = std::move(interceptions);
+    clock_ = clock;
   }
   // Everything up to here was published before anybody could listen.
   void StartFrom(Revision revision) { routed_->store(revision); }
@@ -83,6 +87,7 @@ class EventRouter final : public CommitListener, private DeliverySink {
   // How many of them intercept.
   size_t intercepting_ = 0;
   std::shared_ptr<Interceptions> interceptions_;
+  const Clock* clock_ = nullptr;
   const std::shared_ptr<std::atomic<Revision>> routed_;
 
   // Those that got something in this batch.

@@ -122,7 +122,7 @@ class EventStream {
   // it) or NOT_FOUND / SESSION_LOST (it was closed); for a subscription that is
   // a stream of its own, what it ended with.
   virtual absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
-                                    absl::Time now, Parcel* parcel) = 0;
+                                    absl::Duration now, Parcel* parcel) = 0;
 
   // Whether Take may have to wait for a network: it is to read a snapshot that
   // touches a mount which takes long to read, or may find that it is.
@@ -130,7 +130,7 @@ class EventStream {
 
   // Whether Take would give a heartbeat now, though nothing waits. Cheap: no
   // lock.
-  virtual bool HeartbeatDue(absl::Time now) const = 0;
+  virtual bool HeartbeatDue(absl::Duration now) const = 0;
 };
 
 // Called when a stream whose Take returned false has something again: events or

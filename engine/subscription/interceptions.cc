@@ -27,7 +27,7 @@ uint64_t Interceptions::AddInterceptor(
 }
 
 void Interceptions::Open(const std::shared_ptr<BubbleGate>& gate,
-                         absl::Time now) {
+                         absl::Duration now) {
   MutexLock lock(&mutex_);
   // Interceptors may have gone while the levels were being added.
   const size_t passed = gate->passed_.load(std::memory_order_relaxed);
@@ -59,7 +59,7 @@ size_t Interceptions::LevelsBelow(const BubbleGate& gate,
 }
 
 std::vector<uint64_t> Interceptions::Take(absl::Span<const Answer> answers,
-                                          absl::Time now) {
+                                          absl::Duration now) {
   std::vector<uint64_t> unknown;
   Aftermath after;
   {
@@ -74,7 +74,8 @@ std::vector<uint64_t> Interceptions::Take(absl::Span<const Answer> answers,
   return unknown;
 }
 
-void Interceptions::GoOn(absl::Span<const uint64_t> ack_ids, absl::Time now) {
+void Interceptions::GoOn(absl::Span<const uint64_t> ack_ids,
+                         absl::Duration now) {
   if (ack_ids.empty()) return;
   Aftermath after;
   {
@@ -84,7 +85,7 @@ void Interceptions::GoOn(absl::Span<const uint64_t> ack_ids, absl::Time now) {
   Do(after);
 }
 
-void Interceptions::Forget(int64_t subscription_id, absl::Time now) {
+void Interceptions::Forget(int64_t subscription_id, absl::Duration now) {
   Aftermath after;
   {
     MutexLock lock(&mutex_);
@@ -96,7 +97,7 @@ void Interceptions::Forget(int64_t subscription_id, absl::Time now) {
   Do(after);
 }
 
-bool Interceptions::AnswerLocked(uint64_t ack_id, bool stop, absl::Time now,
+bool Interceptions::AnswerLocked(uint64_t ack_id, bool stop, absl::Duration now,
                                  Aftermath* after) {
   auto it = pending_.find(ack_id);
   if (it == pending_.end()) return false;
@@ -119,7 +120,7 @@ bool Interceptions::AnswerLocked(uint64_t ack_id, bool stop, absl::Time now,
 }
 
 void Interceptions::AdvanceLocked(const std::shared_ptr<BubbleGate>& gate,
-                                  absl::Time now, Aftermath* after) {
+                                  absl::Duration now, Aftermath* after) {
   const size_t before = gate->passed_.load(std::memory_order_relaxed);
   size_t passed = before;
   while (passed < gate->levels_.size() && gate->levels_[passed].open.empty() &&
@@ -148,7 +149,7 @@ void Interceptions::StopRecorded(const std::shared_ptr<BubbleGate>& gate,
   Do(after);
 }
 
-void Interceptions::Tick(absl::Time now) {
+void Interceptions::Tick(absl::Duration now) {
   Aftermath after;
   {
     MutexLock lock(&mutex_);

@@ -38,7 +38,7 @@ struct InterceptionLimits {
 // stop, or its deadline has passed. A stop is recorded in the history before it
 // takes effect, so that a replay shows what the stream showed.
 //
-// Thread-safe. The mutex is held for bookkeeping only; waiters are poked after.
+// Times are of the monotonic clock. Thread-safe. The mutex is held for bookkeeping only; waiters are poked after.
 class Interceptions {
  public:
   // `record_stop` brings a stop into the history and then calls StopRecorded;
@@ -59,7 +59,7 @@ class Interceptions {
                           const std::shared_ptr<ClientAccount>& account =
                               nullptr);
   // All levels are there: the first deadline runs.
-  void Open(const std::shared_ptr<BubbleGate>& gate, absl::Time now);
+  void Open(const std::shared_ptr<BubbleGate>& gate, absl::Duration now);
 
   // An operation that is still open, or null.
   std::shared_ptr<BubbleGate> Find(Revision revision, int32_t index) const;
@@ -71,15 +71,16 @@ class Interceptions {
     uint64_t ack_id = 0;
     bool stop = false;
   };
-  std::vector<uint64_t> Take(absl::Span<const Answer> answers, absl::Time now);
+  std::vector<uint64_t> Take(absl::Span<const Answer> answers,
+                             absl::Duration now);
   // Nobody will answer these.
-  void GoOn(absl::Span<const uint64_t> ack_ids, absl::Time now);
+  void GoOn(absl::Span<const uint64_t> ack_ids, absl::Duration now);
   // Nobody will answer anything of this subscription.
-  void Forget(int64_t subscription_id, absl::Time now);
+  void Forget(int64_t subscription_id, absl::Duration now);
   // The stop of a level is in the history.
   void StopRecorded(const std::shared_ptr<BubbleGate>& gate, size_t level);
   // Lets go on what is overdue.
-  void Tick(absl::Time now);
+  void Tick(absl::Duration now);
 
   // Notes that `waiter` waits for the gate at `level`. False if there is nothing
   // to wait for any more.
@@ -99,7 +100,7 @@ class Interceptions {
     Hold hold;
   };
   struct Deadline {
-    absl::Time at;
+    absl::Duration at;
     std::shared_ptr<BubbleGate> gate;
     size_t level = 0;
   };
@@ -114,11 +115,11 @@ class Interceptions {
     std::vector<Stop> stops;
   };
 
-  bool AnswerLocked(uint64_t ack_id, bool stop, absl::Time now,
+  bool AnswerLocked(uint64_t ack_id, bool stop, absl::Duration now,
                     Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Moves past levels that have nothing open.
-  void AdvanceLocked(const std::shared_ptr<BubbleGate>& gate, absl::Time now,
-                     Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AdvanceLocked(const std::shared_ptr<BubbleGate>& gate,
+                     absl::Duration now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetAckLocked(uint64_t ack_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Closes the gate: nothing of it is pending any more.
   void CloseLocked(const std::shared_ptr<BubbleGate>& gate)

@@ -34,7 +34,7 @@ class InterceptionsTest : public testing::Test {
     return std::make_shared<BubbleGate>(revision, 0);
   }
 
-  absl::Time now_ = absl::FromUnixSeconds(1000);
+  absl::Duration now_ = absl::Seconds(1000);
   bool record_at_once_ = true;
   std::vector<std::string> stops_;
   Interceptions interceptions_;

@@ -99,11 +99,11 @@ class ParkedBehindAGate : public testing::Test {
     event.gate = std::make_shared<BubbleGate>(revision, 0);
     event.gate_level = 1;
     *ack_id = interceptions_.AddInterceptor(event.gate, *Path::Parse("/a/b"), 1);
-    interceptions_.Open(event.gate, absl::UnixEpoch());
+    interceptions_.Open(event.gate, absl::ZeroDuration());
     return event;
   }
   void Answer(uint64_t ack_id, bool stop) {
-    EXPECT_TRUE(interceptions_.Take({{ack_id, stop}}, absl::UnixEpoch())
+    EXPECT_TRUE(interceptions_.Take({{ack_id, stop}}, absl::ZeroDuration())
                     .empty());
   }
 

@@ -127,7 +127,7 @@ class Receiver final : public GateWaiter,
   // No more events; the stream ends with `why` after what is queued.
   void End(absl::Status why);
   // Queues what minimum intervals held back and is due.
-  void ReleaseDue(absl::Time now);
+  void ReleaseDue(absl::Duration now);
   // Something a held event waits for has changed.
   void Poke() override;
   SubscriptionStatus StatusOf(Subscription* subscription);
@@ -145,11 +145,12 @@ class Receiver final : public GateWaiter,
   void Detach(uint64_t stream);
   // EventStream::Take and HeartbeatDue.
   absl::StatusOr<bool> Take(uint64_t stream, size_t max_bytes,
-                            size_t max_events, absl::Time now, Parcel* parcel);
+                            size_t max_events, absl::Duration now,
+                            Parcel* parcel);
   // EventStream::MayWait.
   bool MayWait() const;
-  bool HeartbeatDue(absl::Time now) const {
-    return absl::ToUnixMillis(now) >=
+  bool HeartbeatDue(absl::Duration now) const {
+    return absl::ToInt64Milliseconds(now) >=
            next_heartbeat_.load(std::memory_order_relaxed);
   }
 
@@ -173,7 +174,7 @@ class Receiver final : public GateWaiter,
   void QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether a minimum interval holds the event back.
-  static bool IsPaced(Subscription* subscription, const QueueEntry& entry);
+  bool IsPaced(Subscription* subscription, const QueueEntry& entry);
   void ParkLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OverflowLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
@@ -214,10 +215,10 @@ class Receiver final : public GateWaiter,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   bool IsBehind(Revision revision)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  void AddHeartbeats(absl::Time now, Revision routed, ParcelBuilder* out)
+  void AddHeartbeats(absl::Duration now, Revision routed, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   // Fills in revisions and tokens.
-  void Complete(absl::Time now, Revision routed, ParcelBuilder* out)
+  void Complete(absl::Duration now, Revision routed, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void EndSubscription(Subscription* subscription, absl::Status status,
                        ParcelBuilder* out)
@@ -322,7 +323,7 @@ class Receiver final : public GateWaiter,
   std::atomic<size_t> settled_bytes_ = 0;
   // Sync points that have not been handed over.
   std::atomic<size_t> syncs_ = 0;
-  // In milliseconds since 1970: the first that may be due.
+  // In milliseconds of the monotonic clock: the first that may be due.
   std::atomic<int64_t> next_heartbeat_ = INT64_MAX;
 };
 

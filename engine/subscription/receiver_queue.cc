@@ -143,7 +143,7 @@ void Receiver::Flush() {
   SettleBytes();
   parts_.counters->events.AddAlone(events);
   staged_.clear();
-  parts_.interceptions->GoOn(unanswerable, parts_.clock->Now());
+  parts_.interceptions->GoOn(unanswerable, parts_.clock->Monotonic());
   Call(wake);
 }
 
@@ -216,7 +216,7 @@ bool Receiver::IsPaced(Subscription* subscription, const QueueEntry& entry) {
   if (interval <= absl::ZeroDuration()) return false;
   SubscriptionProgress& progress = subscription->progress();
   if (progress.released_revision == entry.revision) return false;
-  const absl::Time now = entry.event.emission().commit_time;
+  const absl::Duration now = parts_.clock->Monotonic();
   if (now < progress.next_release) return true;
   progress.released_revision = entry.revision;
   progress.next_release = now + interval;
@@ -389,7 +389,7 @@ void Receiver::Drop(const std::shared_ptr<Subscription>& subscription) {
     wake = WakeLocked();
   }
   Call(wake);
-  parts_.interceptions->Forget(subscription->id(), parts_.clock->Now());
+  parts_.interceptions->Forget(subscription->id(), parts_.clock->Monotonic());
 }
 
 void Receiver::AddSync(SyncPoint sync) {
@@ -432,7 +432,7 @@ void Receiver::End(absl::Status why) {
   Call(wake);
 }
 
-void Receiver::ReleaseDue(absl::Time now) {
+void Receiver::ReleaseDue(absl::Duration now) {
   std::shared_ptr<ReadyCallback> wake;
   {
     MutexLock lock(&mutex_);

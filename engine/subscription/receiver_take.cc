@@ -61,7 +61,7 @@ void Receiver::Detach(uint64_t stream) {
     }
   }
   for (int64_t id : intercepting) {
-    parts_.interceptions->Forget(id, parts_.clock->Now());
+    parts_.interceptions->Forget(id, parts_.clock->Monotonic());
   }
 }
 
@@ -81,7 +81,7 @@ bool Receiver::MayWait() const {
 }
 
 absl::StatusOr<bool> Receiver::Take(uint64_t stream, size_t max_bytes,
-                                    size_t max_events, absl::Time now,
+                                    size_t max_events, absl::Duration now,
                                     Parcel* parcel) {
   MutexLock taking(&take_mutex_);
   const absl::Cleanup settle = [this] { SettleBytes(); };
@@ -213,7 +213,7 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
     if (dropped) {
       DropEntry(*entry);
       if (event.ack_id != 0) {
-        parts_.interceptions->GoOn({event.ack_id}, parts_.clock->Now());
+        parts_.interceptions->GoOn({event.ack_id}, parts_.clock->Monotonic());
       }
       return Admission::kDropped;
     }
@@ -394,9 +394,9 @@ void Receiver::PassSyncs(ParcelBuilder* out) {
   waiting_syncs_ = std::move(waiting);
 }
 
-void Receiver::AddHeartbeats(absl::Time now, Revision routed,
+void Receiver::AddHeartbeats(absl::Duration now, Revision routed,
                              ParcelBuilder* out) {
-  absl::Time next = absl::InfiniteFuture();
+  absl::Duration next = absl::InfiniteDuration();
   std::vector<std::shared_ptr<Subscription>> all;
   {
     MutexLock lock(&mutex_);
@@ -406,8 +406,10 @@ void Receiver::AddHeartbeats(absl::Time now, Revision routed,
   }
   for (const std::shared_ptr<Subscription>& subscription : all) {
     SubscriptionProgress& progress = subscription->progress();
-    if (progress.last_sent == absl::InfinitePast()) progress.last_sent = now;
-    absl::Time due = progress.last_sent + subscription->spec().heartbeat;
+    if (progress.last_sent == -absl::InfiniteDuration()) {
+      progress.last_sent = now;
+    }
+    absl::Duration due = progress.last_sent + subscription->spec().heartbeat;
     if (due <= now) {
       // Complete says how far it is.
       out->NewRun(subscription.get());
@@ -415,12 +417,13 @@ void Receiver::AddHeartbeats(absl::Time now, Revision routed,
     }
     next = std::min(next, due);
   }
-  next_heartbeat_.store(
-      next == absl::InfiniteFuture() ? INT64_MAX : absl::ToUnixMillis(next),
-      std::memory_order_relaxed);
+  // The infinite one becomes the largest number.
+  next_heartbeat_.store(absl::ToInt64Milliseconds(next),
+                        std::memory_order_relaxed);
 }
 
-void Receiver::Complete(absl::Time now, Revision routed, ParcelBuilder* out) {
+void Receiver::Complete(absl::Duration now, Revision routed,
+                        ParcelBuilder* out) {
   const std::string& epoch = parts_.sequencer->epoch();
   std::vector<SubscriptionRun>& runs = out->parcel().runs;
   MutexLock lock(&mutex_);
@@ -499,7 +502,7 @@ void Receiver::EndSubscription(Subscription* subscription, absl::Status status,
     poked_ = true;
   }
   out->AddEnded(*subscription, std::move(status));
-  parts_.interceptions->Forget(subscription->id(), parts_.clock->Now());
+  parts_.interceptions->Forget(subscription->id(), parts_.clock->Monotonic());
   parts_.ended(owned);
 }
 

@@ -34,7 +34,7 @@ class SubscriptionHub::PlainStream final : public EventStream {
   }
 
   absl::StatusOr<bool> Take(size_t max_bytes, size_t max_events,
-                            absl::Time now, Parcel* parcel) override {
+                            absl::Duration now, Parcel* parcel) override {
     if (!end_.ok()) return end_;
     absl::StatusOr<bool> taken =
         receiver_->Take(stream_, max_bytes, max_events, now, parcel);
@@ -47,7 +47,7 @@ class SubscriptionHub::PlainStream final : public EventStream {
     return taken;
   }
   bool MayWait() const override { return receiver_->MayWait(); }
-  bool HeartbeatDue(absl::Time now) const override {
+  bool HeartbeatDue(absl::Duration now) const override {
     return receiver_->HeartbeatDue(now);
   }
 
@@ -68,7 +68,7 @@ SubscriptionHub::SubscriptionHub(InterceptionLimits limits, const Clock* clock)
                   const Path& place) {
         RecordStop(core, std::move(gate), level, place);
       });
-  core_->router.set_interceptions(core_->interceptions);
+  core_->router.set_interceptions(core_->interceptions, clock);
 }
 
 void SubscriptionHub::RecordStop(const std::weak_ptr<Core>& weak,
@@ -234,7 +234,7 @@ void SubscriptionHub::EndAll(const absl::Status& why) {
   for (const std::shared_ptr<Receiver>& receiver : ending) receiver->End(why);
 }
 
-void SubscriptionHub::Tick(absl::Time now) {
+void SubscriptionHub::Tick(absl::Duration now) {
   core_->interceptions->Tick(now);
   std::vector<std::shared_ptr<Receiver>> paced;
   {

@@ -77,7 +77,7 @@ class SubscriptionHub {
 
   // Every stream ends with `why` after what it holds.
   void EndAll(const absl::Status& why);
-  void Tick(absl::Time now);
+  void Tick(absl::Duration now);
 
   Interceptions& interceptions() { return *core_->interceptions; }
   Sequencer& sequencer() { return *core_->sequencer; }

@@ -109,7 +109,7 @@ struct SubscriptionProgress {
   Revision unparked_through = 0;
   // Of the minimum interval: nothing passes before; what belongs to
   // `released_revision` passes all the same.
-  absl::Time next_release = absl::InfinitePast();
+  absl::Duration next_release = -absl::InfiniteDuration();
   Revision released_revision = 0;
   int64_t dropped = 0;
 
@@ -122,7 +122,7 @@ struct SubscriptionProgress {
   std::list<QueueEntry> held;
   // To be told with the next event.
   std::optional<EventGap> gap;
-  absl::Time last_sent = absl::InfinitePast();
+  absl::Duration last_sent = -absl::InfiniteDuration();
 
   // ---- Thread-safe.
   std::atomic<int64_t> queued_events = 0;

@@ -110,7 +110,7 @@ class TrackingTest : public testing::Test {
     while (true) {
       Parcel parcel;
       const absl::StatusOr<bool> taken = session_.stream->Take(
-          1 << 20, 1000, clock_.Now(), &parcel);
+          1 << 20, 1000, clock_.Monotonic(), &parcel);
       EXPECT_TRUE(taken.ok()) << taken.status();
       if (!*taken) {
         ready_.acquire();

@@ -22,7 +22,7 @@ Supply ParcelSource::Next(grpc::ByteBuffer* message, absl::Status* end) {
     Parcel parcel;
     const absl::StatusOr<bool> taken = stream_->Take(
         std::min(kMaxParcelBytes, options_.max_message_bytes / 4),
-        kMaxParcelEvents, options_.clock->Now(), &parcel);
+        kMaxParcelEvents, options_.clock->Monotonic(), &parcel);
     if (!taken.ok()) {
       *end = taken.status();
       return Supply::kEnd;

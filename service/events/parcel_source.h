@@ -37,7 +37,7 @@ class ParcelSource : public MessageSource<grpc::ByteBuffer> {
   bool MayBlock() const override {
     return sent_ == messages_.size() && stream_->MayWait();
   }
-  bool Due(absl::Time now) const override {
+  bool Due(absl::Duration now) const override {
     return stream_->HeartbeatDue(now);
   }
 

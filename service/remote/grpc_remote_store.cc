@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "engine/error/error.h"
 #include "service/adapters/path_adapter.h"
+#include "service/adapters/time_adapter.h"
 #include "service/remote/store_adapter.h"
 
 namespace restate {
@@ -67,7 +67,8 @@ bool Refuses(grpc::StatusCode code) {
 
 GrpcRemoteStore::GrpcRemoteStore(GrpcRemoteStoreOptions options)
     : options_(std::move(options)),
-      stub_(v1::BackendService::NewStub(Connect(options_))),
+      channel_(Connect(options_)),
+      stub_(v1::BackendService::NewStub(channel_)),
       jitter_(std::random_device()()) {}
 
 bool GrpcRemoteStore::Begin(grpc::ClientContext* context) {
@@ -88,15 +89,16 @@ void GrpcRemoteStore::Close() {
   closed_changed_.NotifyAll();
 }
 
-bool GrpcRemoteStore::WaitToRetry(int attempt, absl::Time deadline) {
+bool GrpcRemoteStore::WaitToRetry(int attempt, absl::Duration deadline) {
   MutexLock lock(&mutex_);
   // Those who lost the same server do not come back to it all at once.
   const double jitter = std::uniform_real_distribution<>(0.5, 1.5)(jitter_);
-  const absl::Time at =
-      absl::Now() + options_.backoff * jitter * (1 << std::min(attempt, 16));
+  const absl::Duration at =
+      clock_.Monotonic() +
+      options_.backoff * jitter * (1 << std::min(attempt, 16));
   if (at >= deadline) return false;
   while (!closed_) {
-    const absl::Duration left = at - absl::Now();
+    const absl::Duration left = at - clock_.Monotonic();
     if (left <= absl::ZeroDuration()) return true;
     closed_changed_.WaitFor(&mutex_, left);
   }
@@ -107,11 +109,11 @@ template <typename Request, typename Response>
 grpc::Status GrpcRemoteStore::Call(Method<Request, Response> method,
                                    const Request& request, int retries,
                                    Response* response) {
-  const absl::Time deadline = absl::Now() + options_.deadline;
+  const absl::Duration deadline = clock_.Monotonic() + options_.deadline;
   grpc::Status status;
   for (int attempt = 0;; ++attempt) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    context.set_deadline(GrpcDeadline(deadline - clock_.Monotonic()));
     if (!Begin(&context)) {
       return grpc::Status(grpc::StatusCode::UNAVAILABLE, "it is unmounted");
     }
@@ -168,8 +170,7 @@ void GrpcRemoteStore::StartGetInfo(
   };
   auto asked = std::make_unique<Asked>();
   EncodePath(options_.root, asked->request.mutable_root());
-  asked->context.set_deadline(
-      absl::ToChronoTime(absl::Now() + options_.deadline));
+  asked->context.set_deadline(GrpcDeadline(options_.deadline));
   asked->done = std::move(done);
   if (!Begin(&asked->context)) {
     asked->done(absl::UnavailableError("it is unmounted"));
@@ -189,6 +190,11 @@ void GrpcRemoteStore::StartGetInfo(
 
 absl::StatusOr<StoreInfo> GrpcRemoteStore::InfoOf(
     const grpc::Status& status, const v1::GetInfoResponse& response) const {
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    // The next question is when to try again: gRPC's own timer waits by the wall
+    // clock, and stands still if that is set back.
+    grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  }
   if (!status.ok()) return ErrorOf(status);
   absl::StatusOr<StoreInfo> info = DecodeInfo(response);
   if (!info.ok()) return WrongAnswer(info.status());

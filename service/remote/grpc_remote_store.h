@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/backend/remote/remote_store.h"
+#include "engine/clock/clock.h"
 #include "engine/path/path.h"
 #include "engine/sync/mutex.h"
 #include "restate/v1/backend_service.grpc.pb.h"
@@ -72,13 +73,15 @@ class GrpcRemoteStore : public RemoteStore {
   bool Begin(grpc::ClientContext* context);
   void End(grpc::ClientContext* context);
   // Waits before a call is made again. False if it is not to be made.
-  bool WaitToRetry(int attempt, absl::Time deadline);
+  bool WaitToRetry(int attempt, absl::Duration deadline);
   absl::StatusOr<StoreInfo> InfoOf(const grpc::Status& status,
                                    const v1::GetInfoResponse& response) const;
   // What was said, other than OK, as the class comment has it.
   absl::Status ErrorOf(const grpc::Status& status) const;
 
   const GrpcRemoteStoreOptions options_;
+  const SystemClock clock_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::BackendService::Stub> stub_;
 
   Mutex mutex_;

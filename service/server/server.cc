@@ -7,11 +7,11 @@
 #include <grpcpp/server_builder.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
+#include "service/adapters/time_adapter.h"
 #include "service/config/command_line.h"
 #include "service/metrics/metrics_collector.h"
 
@@ -19,12 +19,14 @@ namespace restate {
 namespace {
 
 constexpr absl::Duration kTickInterval = absl::Seconds(1);
+// Not at once: a timer that is due already wakes nobody.
+constexpr absl::Duration kSoon = absl::Milliseconds(1);
 // How late a deadline of the engine may be.
 constexpr absl::Duration kEngineTickInterval = absl::Milliseconds(50);
 // How long Stop waits for streams whose clients read slowly, and then for calls
 // that are not ours, such as somebody watching the health.
 constexpr absl::Duration kStreamGrace = absl::Seconds(5);
-constexpr std::chrono::milliseconds kCallGrace{500};
+constexpr absl::Duration kCallGrace = absl::Milliseconds(500);
 
 // How many reads of stores in a network go on at a time.
 constexpr size_t kPatientThreads = 8;
@@ -197,14 +199,22 @@ absl::Status Server::Listen(const Config& config) {
       config.listen.substr(0, config.listen.rfind(':')), ":", port);
   health_->Start(grpc_server_->GetHealthCheckService());
   engine_ticker_ = std::make_unique<Ticker>(
-      kEngineTickInterval, [this] { controller_->Tick(clock_->Now()); });
+      kEngineTickInterval, [this] { controller_->Tick(clock_->Monotonic()); });
   ticker_ = std::make_unique<Ticker>(kTickInterval, [this] { Tick(); });
   return engine_ticker_->status().ok() ? ticker_->status()
                                        : engine_ticker_->status();
 }
 
+// gRPC's timers wait by the wall clock in Debian's build of it, and stand still when
+// that is set back. A new one has all of them looked at, by the monotonic clock.
+void Server::NudgeTimers() {
+  timer_nudge_ = std::make_unique<grpc::Alarm>();
+  timer_nudge_->Set(GrpcDeadline(kSoon), [](bool) {});
+}
+
 void Server::Tick() {
-  open_streams_.CheckTime(clock_->Now());
+  NudgeTimers();
+  open_streams_.CheckTime(clock_->Monotonic());
   state_service_.pinned_states()->DropExpired();
   mount_log_.Look();
   const absl::Status health = controller_->Health();
@@ -226,6 +236,7 @@ absl::Status Server::Stop() {
   engine_ticker_.reset();
   ticker_.reset();
   health_->Stop();
+  timer_nudge_.reset();
   open_streams_.Drain();
   const absl::Status status = controller_->Stop();
   if (!open_streams_.WaitUntilNone(kStreamGrace)) {
@@ -233,7 +244,7 @@ absl::Status Server::Stop() {
                  open_streams_.count());
   }
   if (grpc_server_ != nullptr) {
-    grpc_server_->Shutdown(std::chrono::system_clock::now() + kCallGrace);
+    grpc_server_->Shutdown(GrpcDeadline(kCallGrace));
   }
   state_service_.pinned_states()->DropAll();
   return status;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "engine/clock/clock.h"
 
 namespace restate {
 
@@ -21,12 +21,13 @@ Ticker::~Ticker() {
 }
 
 void Ticker::Loop() {
+  const SystemClock clock;
   while (true) {
     {
-      const absl::Time next = absl::Now() + interval_;
+      const absl::Duration next = clock.Monotonic() + interval_;
       MutexLock lock(&mutex_);
       while (!stopping_) {
-        const absl::Duration left = next - absl::Now();
+        const absl::Duration left = next - clock.Monotonic();
         if (left <= absl::ZeroDuration()) break;
         stop_.WaitFor(&mutex_, left);
       }

@@ -11,7 +11,8 @@
 
 namespace restate {
 
-// Calls a function again and again on a thread of its own, until destroyed.
+// Calls a function again and again on a thread of its own, until destroyed, by
+// the monotonic clock.
 class Ticker {
  public:
   // `interval` lies between the end of one call and the start of the next.

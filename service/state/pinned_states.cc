@@ -55,7 +55,7 @@ PinnedStates::Pins::iterator PinnedStates::FindOneToDrop(
 std::string PinnedStates::Pin(const ClientId& client, const Path& path,
                               std::shared_ptr<const PublishedState> state) {
   std::string id = RandomId();
-  const absl::Time now = clock_->Now();
+  const absl::Duration now = clock_->Monotonic();
   // States are dropped without the lock: the last holder frees a whole tree.
   std::shared_ptr<const PublishedState> evicted;
   MutexLock lock(&mutex_);
@@ -69,7 +69,7 @@ std::string PinnedStates::Pin(const ClientId& client, const Path& path,
 
 absl::StatusOr<std::shared_ptr<const PublishedState>> PinnedStates::Find(
     std::string_view id, const Path& path) {
-  const absl::Time now = clock_->Now();
+  const absl::Duration now = clock_->Monotonic();
   MutexLock lock(&mutex_);
   const auto it = pins_.find(AbslView(id));
   if (it == pins_.end() || now - it->second.last_used > kPinTime) {
@@ -88,7 +88,7 @@ absl::StatusOr<std::shared_ptr<const PublishedState>> PinnedStates::Find(
 }
 
 void PinnedStates::DropExpired() {
-  const absl::Time now = clock_->Now();
+  const absl::Duration now = clock_->Monotonic();
   std::vector<std::shared_ptr<const PublishedState>> dropped;
   MutexLock lock(&mutex_);
   for (auto it = pins_.begin(); it != pins_.end();) {

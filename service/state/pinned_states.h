@@ -60,7 +60,7 @@ class PinnedStates {
   struct Entry {
     Path path;
     std::shared_ptr<const PublishedState> state;
-    absl::Time last_used;
+    absl::Duration last_used;
     ClientId client;
   };
   using Pins = absl::flat_hash_map<std::string, Entry>;

@@ -33,7 +33,7 @@ class MessageSource {
   // Whether Next, which had nothing, would have something now only because time
   // has passed. Asked about once a second while nobody is inside Next; called
   // with a lock held, so it takes none and is cheap.
-  virtual bool Due(absl::Time now) const { return false; }
+  virtual bool Due(absl::Duration now) const { return false; }
 };
 
 }  // namespace restate

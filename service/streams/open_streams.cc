@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "engine/clock/clock.h"
 
 namespace restate {
 
@@ -35,7 +35,7 @@ void OpenStreams::Drain() {
   for (const auto& stream : All()) stream->Drain();
 }
 
-void OpenStreams::CheckTime(absl::Time now) {
+void OpenStreams::CheckTime(absl::Duration now) {
   for (const auto& stream : All()) stream->CheckTime(now);
 }
 
@@ -45,10 +45,11 @@ size_t OpenStreams::count() const {
 }
 
 bool OpenStreams::WaitUntilNone(absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+  const SystemClock clock;
+  const absl::Duration deadline = clock.Monotonic() + timeout;
   MutexLock lock(&mutex_);
   while (!streams_.empty()) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - clock.Monotonic();
     if (left <= absl::ZeroDuration()) return false;
     removed_.WaitFor(&mutex_, left);
   }

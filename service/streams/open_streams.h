@@ -21,7 +21,7 @@ class OpenStream {
   // The server is going: take nothing new, end after what is held.
   virtual void Drain() {}
   // Time has passed; called about once a second.
-  virtual void CheckTime(absl::Time now) {}
+  virtual void CheckTime(absl::Duration now) {}
 };
 
 // Every stream that is under way, so that all can be told that the server is
@@ -44,7 +44,7 @@ class OpenStreams {
   void Drain();
   bool draining() const { return draining_.load(std::memory_order_acquire); }
 
-  void CheckTime(absl::Time now);
+  void CheckTime(absl::Duration now);
 
   size_t count() const;
   // Waits until there is none. False if some were left after `timeout`.

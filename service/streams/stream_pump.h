@@ -110,7 +110,7 @@ class StreamPump final
     };
   }
 
-  void CheckTime(absl::Time now) override {
+  void CheckTime(absl::Duration now) override {
     std::unique_ptr<Source> dropped;
     {
       MutexLock lock(&mutex_);
@@ -139,7 +139,7 @@ class StreamPump final
     {
       MutexLock lock(&mutex_);
       if (state_ == State::kFinished) return;
-      write_began_ = absl::InfiniteFuture();
+      write_began_ = absl::InfiniteDuration();
       if (cancelled_ || !ok) {
         dropped = FinishLocked();
         finish = true;
@@ -242,7 +242,7 @@ class StreamPump final
     // Only now may the write be overdue: Finish must not overtake StartWrite.
     MutexLock lock(&mutex_);
     if (state_ == State::kWriting && writes_ == write) {
-      write_began_ = options_.clock->Now();
+      write_began_ = options_.clock->Monotonic();
     }
   }
 
@@ -267,7 +267,8 @@ class StreamPump final
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   // Tells the writes apart.
   uint64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time write_began_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  absl::Duration write_began_ ABSL_GUARDED_BY(mutex_) =
+      absl::InfiniteDuration();
 };
 
 }  // namespace restate

@@ -63,15 +63,15 @@ class Script {
     when_empty_ = std::move(call);
   }
   // Adds the text once it is this late.
-  void AddAt(absl::Time time, std::string text) {
+  void AddAt(absl::Duration time, std::string text) {
     MutexLock lock(&mutex_);
     due_ = time;
     due_text_ = std::move(text);
   }
-  bool Due(absl::Time now) {
+  bool Due(absl::Duration now) {
     MutexLock lock(&mutex_);
     if (now < due_) return false;
-    due_ = absl::InfiniteFuture();
+    due_ = absl::InfiniteDuration();
     texts_.push_back(std::move(due_text_));
     due_asked.Set();
     return true;
@@ -124,7 +124,7 @@ class Script {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> when_empty_ ABSL_GUARDED_BY(mutex_);
-  absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  absl::Duration due_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   std::string due_text_ ABSL_GUARDED_BY(mutex_);
   bool may_block_ ABSL_GUARDED_BY(mutex_) = false;
   std::string thread_ ABSL_GUARDED_BY(mutex_);
@@ -138,7 +138,7 @@ class ScriptSource final : public MessageSource<Message> {
     return script_->Next(message, end);
   }
   bool MayBlock() const override { return script_->may_block(); }
-  bool Due(absl::Time now) const override { return script_->Due(now); }
+  bool Due(absl::Duration now) const override { return script_->Due(now); }
 
  private:
   Script* const script_;
@@ -327,7 +327,7 @@ TEST_F(StreamPumpTest, AReaderThatIsTooSlowIsTold) {
   // Nobody reads: some write stays under way, and time passes.
   while (!script_.dropped.is_set()) {
     clock_.Advance(absl::Seconds(61));
-    open_streams_.CheckTime(clock_.Now());
+    open_streams_.CheckTime(clock_.Monotonic());
   }
   int messages = 0;
   while (!Read().empty()) ++messages;
@@ -338,14 +338,16 @@ TEST_F(StreamPumpTest, AReaderThatIsTooSlowIsTold) {
 }
 
 TEST_F(StreamPumpTest, GoesOnWhenItsTimeHasCome) {
-  script_.AddAt(clock_.Now() + absl::Seconds(30), "late");
+  script_.AddAt(clock_.Monotonic() + absl::Seconds(30), "late");
   Subscribe();
   script_.asked_in_vain.Wait();
-  open_streams_.CheckTime(clock_.Now());
+  open_streams_.CheckTime(clock_.Monotonic());
   clock_.Advance(absl::Seconds(30));
   // It may not be idle yet.
   std::thread reader([this] { EXPECT_EQ(Read(), "late"); });
-  while (!script_.due_asked.is_set()) open_streams_.CheckTime(clock_.Now());
+  while (!script_.due_asked.is_set()) {
+    open_streams_.CheckTime(clock_.Monotonic());
+  }
   reader.join();
   script_.End(absl::OkStatus());
   pump_->Waker()();
@@ -358,7 +360,7 @@ TEST_F(StreamPumpTest, IdleIsNotTooSlow) {
   Subscribe();
   script_.asked_in_vain.Wait();
   clock_.Advance(absl::Hours(1));
-  open_streams_.CheckTime(clock_.Now());
+  open_streams_.CheckTime(clock_.Monotonic());
   // Idle is not slow.
   script_.Add("two");
   script_.End(absl::OkStatus());

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,8 +13,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,11 +47,12 @@ int MillisecondsLeft() {
 // Between fork and exec only calls that are safe after a fork of a process with
 // threads.
 [[noreturn]] void BecomeServer(pid_t parent, char* const* argv,
-                               char* const* environment, int stdout_fd,
-                               int stderr_fd) {
+                               char* const* environment, const rlimit& descriptors,
+                               int stdout_fd, int stderr_fd) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have died before the line above.
   if (getppid() != parent) _exit(127);
+  if (descriptors.rlim_max > 0) setrlimit(RLIMIT_NOFILE, &descriptors);
   dup2(stdout_fd, STDOUT_FILENO);
   dup2(stderr_fd, STDERR_FILENO);
   execve(argv[0], argv, environment);
@@ -126,6 +131,8 @@ absl::Status ServerProcess::Restart(std::vector<std::string> environment) {
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
+  environment.insert(environment.end(), options_.environment.begin(),
+                     options_.environment.end());
   std::vector<char*> variables;
   for (std::string& variable : environment) {
     variables.push_back(variable.data());
@@ -138,9 +145,14 @@ absl::Status ServerProcess::Restart(std::vector<std::string> environment) {
   const int log =
       open(log_path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_CREAT, 0600);
   const pid_t parent = getpid();
+  const int most = options_.max_descriptors;
+  const int soft = options_.soft_max_descriptors;
+  const rlimit descriptors = {static_cast<rlim_t>(soft > 0 ? soft : most),
+                              static_cast<rlim_t>(most)};
   const pid_t child = fork();
   if (child == 0) {
-    BecomeServer(parent, argv.data(), variables.data(), out[1], log);
+    BecomeServer(parent, argv.data(), variables.data(), descriptors, out[1],
+                 log);
   }
   close(out[1]);
   close(log);
@@ -188,6 +200,10 @@ void ServerProcess::RequestStop() {
   if (running()) kill(pid_, SIGTERM);
 }
 
+void ServerProcess::Signal(int number) {
+  if (running()) kill(pid_, number);
+}
+
 int ServerProcess::WaitForExit() {
   if (!running()) return -1;
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
@@ -227,6 +243,15 @@ int64_t ServerProcess::ResidentBytes() const {
 
 int ServerProcess::Threads() const {
   return static_cast<int>(FromStatus("Threads:"));
+}
+
+int ServerProcess::OpenDescriptors() const {
+  std::error_code error;
+  const std::filesystem::directory_iterator all(
+      absl::StrCat("/proc/", pid_, "/fd"), error);
+  return error ? 0
+               : static_cast<int>(std::distance(
+                     begin(all), std::filesystem::directory_iterator()));
 }
 
 std::string ServerProcess::Log() const {

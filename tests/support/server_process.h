@@ -30,6 +30,12 @@ class ServerProcess {
     bool keep_address = false;
     // Whether it serves metrics, on a free port.
     bool metrics = false;
+    // Variables ("NAME=VALUE") beside those of the test.
+    std::vector<std::string> environment;
+    // How many files it may have open, and how many without asking for more (the
+    // soft limit; 0: as many). 0: as the test.
+    int max_descriptors = 0;
+    int soft_max_descriptors = 0;
   };
 
   // Starts the server and waits until it says that it serves. UNAVAILABLE with
@@ -49,6 +55,8 @@ class ServerProcess {
   int64_t ResidentBytes() const;
   // How many threads it has now; 0 if it does not run.
   int Threads() const;
+  // How many files and connections it has open.
+  int OpenDescriptors() const;
 
   // SIGKILL, and waits until it is gone.
   void Kill();
@@ -60,6 +68,8 @@ class ServerProcess {
   // Waits for the end and gives the exit code, 128 + N if signal N ended it.
   // Kills it, and gives -1, if the test's deadline comes first.
   int WaitForExit();
+  // Sends it a signal.
+  void Signal(int number);
   // RequestStop and WaitForExit.
   int Terminate();
   // Starts it again on the same data, with these variables ("NAME=VALUE")

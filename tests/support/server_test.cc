@@ -17,6 +17,7 @@ void ServerTest::SetUp() {
     std::ofstream(file) << config;
     options.extra_args = {"--config", file};
   }
+  Adapt(&options);
   auto server = ServerProcess::Start(options);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);

@@ -36,6 +36,8 @@ class ServerTest : public testing::Test {
   virtual std::string Config() const { return ""; }
   // Whether it serves metrics: server().http_address().
   virtual bool Metrics() const { return false; }
+  // Further options of it, beside what the above say.
+  virtual void Adapt(ServerProcess::Options* options) {}
 
   Storage storage() const { return storage_; }
   ServerProcess& server() { return *server_; }

@@ -173,7 +173,7 @@ class ResumePositionsTest : public testing::Test {
     Parcel parcel;
     while (steps.size() < limit) {
       absl::StatusOr<bool> more =
-          stream.Take(size_t{1} << 30, 1, clock_.Now(), &parcel);
+          stream.Take(size_t{1} << 30, 1, clock_.Monotonic(), &parcel);
       EXPECT_TRUE(more.ok()) << more.status();
       if (!more.ok() || !*more) break;
       for (const SubscriptionRun& run : parcel.runs) {
@@ -195,7 +195,7 @@ class ResumePositionsTest : public testing::Test {
     Parcel parcel;
     while (true) {
       absl::StatusOr<bool> more =
-          stream.Take(size_t{1} << 20, 1'000, clock_.Now(), &parcel);
+          stream.Take(size_t{1} << 20, 1'000, clock_.Monotonic(), &parcel);
       EXPECT_TRUE(more.ok()) << more.status();
       if (!more.ok() || !*more) return lines;
       for (const SubscriptionRun& run : parcel.runs) {
@@ -330,7 +330,7 @@ TEST_F(ResumePositionsTest, PastACommitTooLargeToTellAStreamBeginsAgainOnce) {
   std::vector<Revision> synced;
   std::vector<std::string> lines;
   Parcel parcel;
-  while (*stream->Take(size_t{1} << 20, 1'000, clock_.Now(), &parcel)) {
+  while (*stream->Take(size_t{1} << 20, 1'000, clock_.Monotonic(), &parcel)) {
     for (const SubscriptionRun& run : parcel.runs) {
       if (run.batch.reset.has_value()) ++resets;
       if (run.batch.synced) synced.push_back(run.batch.revision);

@@ -293,6 +293,18 @@ std::optional<HistorySegment> DecodeSegment(std::string_view key,
   return segment;
 }
 
+std::string EncodeDuration(absl::Duration duration) {
+  std::string bytes;
+  AppendBigEndian(static_cast<uint64_t>(absl::ToInt64Nanoseconds(duration)), 8,
+                  &bytes);
+  return bytes;
+}
+
+std::optional<absl::Duration> DecodeDuration(std::string_view bytes) {
+  if (bytes.size() != 8) return std::nullopt;
+  return absl::Nanoseconds(static_cast<int64_t>(ReadBigEndian(bytes)));
+}
+
 std::string HistoryKey(Revision revision) { return EncodeRevision(revision); }
 
 std::string StopKey(const HistoryStop& stop) {

@@ -39,6 +39,7 @@ inline constexpr std::string_view kLeaseKeyPrefix = "lease:";
 // Followed by the key of a small record.
 inline constexpr std::string_view kRecordKeyPrefix = "record:";
 inline constexpr std::string_view kForgottenKey = "forgotten";
+inline constexpr std::string_view kHistoryClockKey = "history_clock";
 // Followed by the revision of the segment's last commit.
 inline constexpr std::string_view kSegmentKeyPrefix = "segment:";
 
@@ -56,6 +57,10 @@ std::optional<CommitsRecord> DecodeCommits(std::string_view bytes);
 // The format version, mount ids and the next mount id: 4 bytes, big-endian.
 std::string EncodeUint32(uint32_t number);
 std::optional<uint32_t> DecodeUint32(std::string_view bytes);
+
+// What meta's "history_clock" holds: nanoseconds, 8 bytes, big-endian, signed.
+std::string EncodeDuration(absl::Duration duration);
+std::optional<absl::Duration> DecodeDuration(std::string_view bytes);
 
 // What meta's "forgotten" holds.
 std::string EncodeRevision(Revision revision);

@@ -37,6 +37,17 @@ absl::StatusOr<HistoryLog::Outline> RocksDbHistoryLog::ReadOutline() const {
                           "where its history begins is unreadable");
     }
   }
+  absl::StatusOr<std::optional<std::string>> clock =
+      (*instance)->ReadMeta(disk_format::kHistoryClockKey);
+  if (!clock.ok()) return std::move(clock).status();
+  if (clock->has_value()) {
+    const std::optional<absl::Duration> set_ahead =
+        disk_format::DecodeDuration(**clock);
+    if (!set_ahead.has_value()) {
+      return DamagedStore(directory, "the clock of its history is unreadable");
+    }
+    outline.clock_set_ahead = *set_ahead;
+  }
   std::unique_ptr<::rocksdb::Iterator> it((*instance)->db().NewIterator(
       ::rocksdb::ReadOptions(), (*instance)->meta()));
   for (it->Seek(SliceOf(disk_format::kSegmentKeyPrefix));
@@ -110,6 +121,10 @@ void AppendHistory(const HistoryChanges& changes, const Instance& instance,
     batch->Put(instance.meta(),
                disk_format::SegmentKey(changes.segment->last),
                disk_format::EncodeSegment(*changes.segment));
+  }
+  if (changes.clock_set_ahead.has_value()) {
+    batch->Put(instance.meta(), SliceOf(disk_format::kHistoryClockKey),
+               disk_format::EncodeDuration(*changes.clock_set_ahead));
   }
 }
 

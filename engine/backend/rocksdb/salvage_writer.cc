@@ -143,6 +143,7 @@ bool SalvageWriter::TakeMeta(std::string_view key, std::string_view value) {
     return false;
   }
   if (key == disk_format::kEpochKey || key == disk_format::kForgottenKey ||
+      key == disk_format::kHistoryClockKey ||
       key.starts_with(disk_format::kSegmentKeyPrefix)) {
     return false;
   }

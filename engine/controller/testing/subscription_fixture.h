@@ -132,7 +132,7 @@ class SubscriptionTest : public testing::Test {
     Parcel parcel;
     while (true) {
       absl::StatusOr<bool> more =
-          stream.Take(1 << 20, max_events, clock_.Now(), &parcel);
+          stream.Take(1 << 20, max_events, clock_.Monotonic(), &parcel);
       end_ = more.status();
       if (!more.ok() || !*more) return batches;
       for (SubscriptionRun& run : parcel.runs) {
@@ -156,7 +156,7 @@ class SubscriptionTest : public testing::Test {
     Parcel parcel;
     while (true) {
       absl::StatusOr<bool> more =
-          stream.Take(1 << 20, 1000, clock_.Now(), &parcel);
+          stream.Take(1 << 20, 1000, clock_.Monotonic(), &parcel);
       end_ = more.status();
       if (!more.ok() || !*more) return lines;
       for (const SubscriptionRun& run : parcel.runs) {
