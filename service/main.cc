@@ -1,5 +1,7 @@
 // restated: a reactive state tree, served over gRPC.
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,8 +13,10 @@
 #include "engine/clock/clock.h"
 #include "engine/crash/crash_point.h"
 #include "service/config/command_line.h"
+#include "service/server/descriptor_limit.h"
 #include "service/server/logging.h"
 #include "service/server/server.h"
+#include "service/server/signal_table.h"
 #include "service/server/termination.h"
 
 namespace {
@@ -29,6 +33,10 @@ int Fail(const absl::Status& status, int exit_status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  restate::TakeOverSignals();
+  // Whatever the server writes is its own; files in mounted directories are the
+  // user's and get the modes that they would have had.
+  const mode_t files_umask = umask(S_IRWXG | S_IRWXO);
   const absl::StatusOr<restate::CommandLine> command_line =
       restate::ParseCommandLine(argc, argv);
   if (!command_line.ok()) return Fail(command_line.status(), kUsage);
@@ -36,9 +44,9 @@ int main(int argc, char** argv) {
     std::fputs(command_line->print->c_str(), stdout);
     return 0;
   }
-  const absl::StatusOr<restate::Config> config =
-      restate::LoadConfig(*command_line);
+  absl::StatusOr<restate::Config> config = restate::LoadConfig(*command_line);
   if (!config.ok()) return Fail(config.status(), kFailed);
+  config->files_umask = files_umask;
   restate::StartLogging(config->log_level);
   // Debian's Abseil looks at each lock of gRPC's for a cycle in the order of
   // locks, which is for those who debug theirs (docs/decisions/0024).
@@ -52,8 +60,10 @@ int main(int argc, char** argv) {
         "way, as only tests want it");
   }
 
-  restate::Termination termination;
-  if (!termination.status().ok()) return Fail(termination.status(), kFailed);
+  const absl::StatusOr<std::unique_ptr<restate::Termination>> termination =
+      restate::Termination::Start();
+  if (!termination.ok()) return Fail(termination.status(), kFailed);
+  restate::RaiseDescriptorLimit();
   const restate::SystemClock clock;
   absl::StatusOr<std::unique_ptr<restate::Server>> server =
       restate::Server::Start(*config, &clock);
@@ -71,9 +81,9 @@ int main(int argc, char** argv) {
                    ? std::string("nothing is kept on disk")
                    : "data directory " + config->data_dir);
 
-  const int signal = termination.Wait();
-  spdlog::info("stopping on signal {}; a second one ends the process at once",
-               signal);
+  const int signal = (*termination)->Wait();
+  spdlog::info("stopping on {}; SIGTERM or SIGINT ends the process at once",
+               restate::SignalName(signal));
   const absl::Status stopped = (*server)->Stop();
   if (!stopped.ok()) return Fail(stopped, kFailed);
   spdlog::info("stopped");

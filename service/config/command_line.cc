@@ -12,6 +12,15 @@
 namespace restate {
 namespace {
 
+// For a value that must not be empty: it is what is left of a variable that is not
+// set.
+absl::Status CheckGiven(std::string_view value) {
+  if (!value.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "must not be empty (is a variable not set?); leave the flag out to do "
+      "without");
+}
+
 // As CLI11 wants it: the error's text, empty if there is none.
 auto Checked(absl::Status (*check)(std::string_view)) {
   return [check](const std::string& text) {
@@ -29,7 +38,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   app.add_option("--data-dir", given.data_dir,
                  "where durable state lives; without it everything is in "
                  "memory")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(Checked(CheckGiven));
   app.add_option("--listen", given.listen,
                  "address to serve on; port 0 picks a free one (default "
                  "0.0.0.0:7420)")
@@ -43,7 +53,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
       ->check(Checked(CheckHttpListenAddress));
   app.add_option("--config", given.config_file,
                  "YAML configuration; flags win over it")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(Checked(CheckGiven));
   app.add_option("--log-level", given.log_level,
                  "trace, debug, info, warn, error or off (default info); the "
                  "log goes to standard error")

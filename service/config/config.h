@@ -1,8 +1,11 @@
 #ifndef RESTATE_SERVICE_CONFIG_CONFIG_H_
 #define RESTATE_SERVICE_CONFIG_CONFIG_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +91,9 @@ struct Config {
   // only show when everything is known: by key ("data_dir",
   // "limits.leaf_bytes"), and by MountKey and ExportKey.
   std::map<std::string, std::string> places;
+  // The umask for files of the user's own, in mounted directories: the one that
+  // the process was started with. Unset: the process' own.
+  std::optional<mode_t> files_umask;
 };
 
 // The keys of Config::places for a mount and for an export.

@@ -573,6 +573,17 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
             "debug, info, warn, error, off\nrestated --help lists the flags.");
 }
 
+// `--data-dir "$DIR"` with DIR not set: the server ran, with nothing on disk.
+TEST(CommandLine, AnEmptyDirectoryIsNoDirectory) {
+  for (const char* flag : {"--data-dir", "--config"}) {
+    EXPECT_EQ(Parse({flag, ""}).status().message(),
+              std::string(flag) +
+                  ": must not be empty (is a variable not set?); leave the flag "
+                  "out to do without\nrestated --help lists the flags.");
+    EXPECT_FALSE(Parse({(std::string(flag) + "=").c_str()}).ok());
+  }
+}
+
 TEST(LoadConfig, FlagsWinOverTheFile) {
   const std::string file = testing::TempDir() + "/restate_config_test.yaml";
   std::ofstream(file) << "listen: localhost:1\nlog_level: warn\n"

@@ -65,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Backend>> MountFactory::OpenFiles(
   files.format = FormatOf(mount.serializer);
   files.read_only = mount.read_only;
   files.limits = options_.write_limits;
+  files.umask = options_.files_umask;
   absl::StatusOr<std::unique_ptr<FilesystemBackend>> backend =
       FilesystemBackend::Open(files);
   if (!backend.ok()) return backend.status();

@@ -1,7 +1,10 @@
 #ifndef RESTATE_SERVICE_MOUNTS_MOUNT_FACTORY_H_
 #define RESTATE_SERVICE_MOUNTS_MOUNT_FACTORY_H_
 
+#include <sys/types.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -30,6 +33,8 @@ class MountFactory {
     // What looks after mounts; outlives the mounts.
     JobPool* jobs = nullptr;
     MountPermission permission{{}, ""};
+    // As FilesystemOptions::umask.
+    std::optional<mode_t> files_umask;
   };
 
   // Who wants a mount: the configuration, a call of an earlier run, or a call.

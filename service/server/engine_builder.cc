@@ -6,7 +6,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "engine/error/error.h"
 #include "restate/v1/mount.pb.h"
 #include "service/mounts/mount_adapter.h"
+#include "service/server/data_directory.h"
 
 namespace restate {
 namespace {
@@ -44,14 +44,11 @@ void LogLosses(const RocksDbStore& store) {
 absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
     const Config& config, const absl::Status& damage) {
   const std::string& data_dir = config.data_dir;
-  const std::filesystem::path directory =
-      std::filesystem::path(data_dir) / "rocksdb";
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "cannot make the data directory ", data_dir, ": ", error.message()));
+  if (absl::Status status = PrepareDataDirectory(data_dir); !status.ok()) {
+    return status;
   }
+  const std::filesystem::path directory =
+      std::filesystem::path(data_dir) / kStoreDirectory;
   RocksDbOptions options;
   options.directory = directory.string();
   options.block_cache_bytes = config.limits.block_cache_bytes;
@@ -195,6 +192,7 @@ absl::StatusOr<Engine> TryToStart(
   factory.write_limits = config.limits.request.write;
   factory.jobs = engine.jobs.get();
   factory.permission = permission;
+  factory.files_umask = config.files_umask;
   const Revision last_revision = store != nullptr ? store->state().reserved : 0;
   engine.mounts = std::make_unique<MountFactory>(std::move(factory));
   status = OpenConfigured(config, last_revision, engine.mounts.get(),

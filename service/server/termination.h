@@ -1,21 +1,31 @@
 #ifndef RESTATE_SERVICE_SERVER_TERMINATION_H_
 #define RESTATE_SERVICE_SERVER_TERMINATION_H_
 
+#include <memory>
+
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/sync/mutex.h"
 #include "engine/threads/thread.h"
 
 namespace restate {
 
-// SIGTERM and SIGINT: the first asks the process to stop, the second ends it at
-// once with exit status 130. SIGPIPE is ignored.
+// Keeps the signals of SignalRules from doing what they do by default, in this
+// thread and in every one made later; what comes waits for a Termination. A
+// handler that somebody has installed before, a profiler say, is left alone.
 //
-// Make one, in main, before any other thread: the signals are blocked there and
-// in every thread made later, and taken by a thread that waits for them.
+// To be called first of all in main.
+void TakeOverSignals();
+
+// Does what SignalRules say: a thread that waits for signals. The first that
+// stops the server is what Wait waits for; the second ends the process with exit
+// status 130.
 class Termination {
  public:
-  Termination();
+  // REQUIRES: TakeOverSignals was called. RESOURCE_EXHAUSTED if the system has no
+  // descriptor or no thread for it.
+  static absl::StatusOr<std::unique_ptr<Termination>> Start();
   ~Termination();
   Termination(const Termination&) = delete;
   Termination& operator=(const Termination&) = delete;
@@ -27,14 +37,25 @@ class Termination {
   int Wait();
 
  private:
+  Termination() = default;
+
   void Loop();
+  void Take(int number, int sender);
+  void Note(int number, int sender);
+
+  // Signals, and the end: made at the start, so that they are there when no
+  // more descriptors are.
+  int signals_ = -1;
+  int end_ = -1;
+
+  // The thread's own.
+  absl::Duration noted_at_ = -absl::InfiniteDuration();
 
   Mutex mutex_;
   CondVar received_;
   // 0 before the first.
   int signal_ ABSL_GUARDED_BY(mutex_) = 0;
   Thread thread_;
-  absl::Status status_;
 };
 
 }  // namespace restate

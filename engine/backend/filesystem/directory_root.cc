@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "engine/backend/filesystem/file_errors.h"
+#include "engine/backend/filesystem/made_mode.h"
 #include "engine/error/error.h"
 
 namespace restate {
@@ -121,10 +122,10 @@ absl::Status CheckOpened(int fd, const std::string& path,
 }
 
 absl::StatusOr<FileDescriptor> OpenAnywhere(const std::string& path,
-                                            bool create) {
+                                            bool create,
+                                            std::optional<mode_t> umask) {
   if (create) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
+    const std::error_code error = MakeDirectories(path, umask);
     if (error) return FileError("make", path, "", error.value());
   }
   FileDescriptor root(open(path.c_str(), kDirectoryFlags));
@@ -136,16 +137,18 @@ absl::StatusOr<FileDescriptor> OpenAnywhere(const std::string& path,
 // Name by name, so that no link is followed on the way.
 absl::StatusOr<FileDescriptor> OpenWithin(const std::string& path,
                                           const std::string& within,
-                                          bool create) {
-  absl::StatusOr<FileDescriptor> root = OpenAnywhere(within, create);
+                                          bool create,
+                                          std::optional<mode_t> umask) {
+  absl::StatusOr<FileDescriptor> root = OpenAnywhere(within, create, umask);
   if (!root.ok()) return root.status();
   FileDescriptor at = *std::move(root);
   for (absl::string_view part :
        absl::StrSplit(path.substr(within.size()), '/', absl::SkipEmpty())) {
     const std::string name(part);
     if (name == "..") return LeadsOut(path, within);
-    if (create && mkdirat(at.get(), name.c_str(), kNewDirectory) != 0 &&
-        errno != EEXIST) {
+    const bool made =
+        create && mkdirat(at.get(), name.c_str(), kNewDirectory) == 0;
+    if (create && !made && errno != EEXIST) {
       return FileError("make", path, "", errno);
     }
     FileDescriptor next(
@@ -162,6 +165,7 @@ absl::StatusOr<FileDescriptor> OpenWithin(const std::string& path,
       if (error == ENOTDIR) return NoDirectory(path);
       return FileError("open", path, "", error);
     }
+    if (made) SetMadeMode(next.get(), kNewDirectory, umask);
     at = std::move(next);
   }
   return at;
@@ -175,7 +179,8 @@ absl::Status CheckApart(const std::string& path,
 }
 
 absl::StatusOr<FileDescriptor> OpenDirectoryRoot(
-    const std::string& path, bool create, const DirectoryBounds& bounds) {
+    const std::string& path, bool create, const DirectoryBounds& bounds,
+    std::optional<mode_t> umask) {
   // Before anything is made. From `within` on no link is followed here either.
   const std::string& within = bounds.within;
   if (!within.empty() && !IsNameWithin(path, within)) {
@@ -188,8 +193,8 @@ absl::StatusOr<FileDescriptor> OpenDirectoryRoot(
                            bounds.apart_from);
   if (!apart.ok()) return apart;
   absl::StatusOr<FileDescriptor> opened =
-      within.empty() ? OpenAnywhere(path, create)
-                     : OpenWithin(path, within, create);
+      within.empty() ? OpenAnywhere(path, create, umask)
+                     : OpenWithin(path, within, create, umask);
   if (!opened.ok()) return opened.status();
   absl::Status status = CheckOpened(opened->get(), path, bounds);
   if (!status.ok()) return status;

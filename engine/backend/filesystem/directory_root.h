@@ -1,6 +1,9 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_ROOT_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_ROOT_H_
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +23,7 @@ struct DirectoryBounds {
 };
 
 // Opens a directory for a mount, and locks it; makes it if it is not there and
-// `create`. What has been opened is judged, not what its name led to a moment
+// `create`, with `umask` (made_mode.h). What has been opened is judged, not what its name led to a moment
 // before: nobody who changes links meanwhile gets anything else opened.
 //   FAILED_PRECONDITION / NOT_STORABLE: the path is no directory, or another
 //     mount or process has it open.
@@ -29,7 +32,9 @@ struct DirectoryBounds {
 //   UNAVAILABLE: it cannot be opened or made.
 absl::StatusOr<FileDescriptor> OpenDirectoryRoot(const std::string& path,
                                                  bool create,
-                                                 const DirectoryBounds& bounds);
+                                                 const DirectoryBounds& bounds,
+                                                 std::optional<mode_t> umask =
+                                                     std::nullopt);
 
 // OK if `path`, which need not be there, is apart from all of `others`;
 // FAILED_PRECONDITION / MOUNT_NOT_ALLOWED. By names, links followed.

@@ -21,12 +21,14 @@ const std::string& RecordName() {
 absl::StatusOr<std::unique_ptr<FilesystemBackend>> FilesystemBackend::Open(
     const FilesystemOptions& options, const MakeDirectory& make) {
   absl::StatusOr<FileDescriptor> root =
-      OpenDirectoryRoot(options.directory, !options.read_only, options.bounds);
+      OpenDirectoryRoot(options.directory, !options.read_only, options.bounds,
+                        options.umask);
   if (!root.ok()) return root.status();
   std::unique_ptr<StateDirectory> directory =
       make ? make(options.directory, *std::move(root))
            : std::make_unique<StateDirectory>(options.directory,
                                               *std::move(root));
+  directory->set_umask(options.umask);
   std::unique_ptr<FilesystemBackend> backend(
       new FilesystemBackend(options, std::move(directory)));
   absl::Status status = backend->Load();

@@ -52,6 +52,9 @@ struct FilesystemOptions {
   size_t max_file_bytes = size_t{64} << 20;
   // Values and items of lists in a file that a person has written.
   size_t max_file_values = 500'000;
+  // The umask for what is made here, if it is not the process' own: the files
+  // are the user's, and need not be as closed as the server's.
+  std::optional<mode_t> umask;
 };
 
 // A directory that mirrors the tree, one file a leaf, which people may edit

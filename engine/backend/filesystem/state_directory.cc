@@ -11,11 +11,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/backend/filesystem/file_errors.h"
+#include "engine/backend/filesystem/made_mode.h"
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
 
@@ -183,10 +186,12 @@ FileDescriptor StateDirectory::OpenParentToWrite(const std::string& name,
     FileDescriptor next(
         openat(at.get(), last.c_str(), kDirectoryFlags | O_NOFOLLOW));
     if (!next.valid() && errno == ENOENT && create) {
-      if (mkdirat(at.get(), last.c_str(), 0777) == 0 || errno == EEXIST) {
+      const bool made = mkdirat(at.get(), last.c_str(), 0777) == 0;
+      if (made || errno == EEXIST) {
         unsynced_.insert(above);
         next = FileDescriptor(
             openat(at.get(), last.c_str(), kDirectoryFlags | O_NOFOLLOW));
+        if (made && next.valid()) SetMadeMode(next.get(), 0777, umask_);
       }
     }
     above = prefix;
@@ -214,7 +219,15 @@ absl::StatusOr<FileIdentity> StateDirectory::Write(const std::string& name,
   const bool replaces = fstatat(parent.get(), base.c_str(), &status,
                                 AT_SYMLINK_NOFOLLOW) == 0 &&
                         S_ISREG(status.st_mode);
-  if (replaces) fchmod(fd.get(), status.st_mode & 07777);
+  if (replaces) {
+    // Only root may, and if it cannot be, the file is the server's.
+    if (status.st_uid != geteuid() || status.st_gid != getegid()) {
+      (void)!fchown(fd.get(), status.st_uid, status.st_gid);
+    }
+    fchmod(fd.get(), status.st_mode & 07777);
+  } else {
+    SetMadeMode(fd.get(), 0666, umask_);
+  }
   if (!WriteAll(fd.get(), text) || fsync(fd.get()) != 0 ||
       renameat(parent.get(), temporary.c_str(), parent.get(),
                base.c_str()) != 0) {

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_STATE_DIRECTORY_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_STATE_DIRECTORY_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,6 +60,10 @@ class StateDirectory {
   StateDirectory(std::string path, FileDescriptor root);
   virtual ~StateDirectory() = default;
 
+  // What is made gets the mode that it has under this umask, rather than under
+  // that of the process.
+  void set_umask(std::optional<mode_t> umask) { umask_ = umask; }
+
   const std::string& path() const { return path_; }
   int root() const { return root_.get(); }
   // Goes on with another descriptor of the same path.
@@ -80,8 +86,8 @@ class StateDirectory {
 
   // Writes a file whole, by way of a temporary one, and makes its contents
   // durable; its name is after SyncDirectories. Makes the directories above
-  // it. Keeps the permissions of a file that is replaced. Returns the
-  // identity of what is there then.
+  // it. Keeps the permissions of a file that is replaced, and its owner where
+  // that may be. Returns the identity of what is there then.
   virtual absl::StatusOr<FileIdentity> Write(const std::string& name,
                                              std::string_view text);
   // Removes a file, and the directories above it that are empty then. It is
@@ -108,6 +114,7 @@ class StateDirectory {
   FileDescriptor OpenToRead(const std::string& name, bool* linked) const;
 
   const std::string path_;
+  std::optional<mode_t> umask_;
   FileDescriptor root_;
   // Directories with names that are not durable yet; "" is the root.
   std::set<std::string> unsynced_;

@@ -7,20 +7,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "engine/backend/epoch.h"
 #include "engine/backend/rocksdb/disk_format.h"
 #include "engine/backend/rocksdb/log_check.h"
 #include "engine/backend/rocksdb/newest_log.h"
 #include "engine/backend/rocksdb/rocksdb_status.h"
+#include "engine/backend/rocksdb/store_file_system.h"
 #include "engine/backend/rocksdb/store_log.h"
+#include "engine/clock/clock.h"
 #include "engine/error/error.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/file_system.h"
 #include "rocksdb/table.h"
 #include "rocksdb/write_batch.h"
 
 namespace restate {
 namespace {
+
+constexpr size_t kPlentyOfDescriptors = 65'536;
+constexpr size_t kStorePartOfDescriptors = 4;
 
 ::rocksdb::Slice SliceOf(std::string_view bytes) {
   return ::rocksdb::Slice(bytes.data(), bytes.size());
@@ -64,6 +69,11 @@ absl::Status CheckNotHeadless(const std::string& directory) {
   // A store that failed is opened again, and not mended meanwhile.
   database.max_bgerror_resume_count = 0;
   database.write_buffer_size = options.write_buffer_bytes;
+  // All files are kept open, unless that could take what others need.
+  if (const size_t limit = DescriptorLimit(); limit < kPlentyOfDescriptors) {
+    database.max_open_files =
+        static_cast<int>(limit / kStorePartOfDescriptors);
+  }
   ::rocksdb::BlockBasedTableOptions table;
   table.block_cache = ::rocksdb::NewLRUCache(options.block_cache_bytes);
   database.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
@@ -83,10 +93,11 @@ void InstanceCount::Remove() {
 }
 
 bool InstanceCount::WaitForNone(absl::Duration at_most) {
-  const absl::Time deadline = absl::Now() + at_most;
+  const SystemClock clock;
+  const absl::Duration deadline = clock.Monotonic() + at_most;
   MutexLock lock(&mutex_);
   while (count_ > 0) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - clock.Monotonic();
     if (left <= absl::ZeroDuration()) return false;
     none_.WaitFor(&mutex_, left);
   }
@@ -140,6 +151,10 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
           {{"directory", directory_}});
     }
   }
+  const std::shared_ptr<DescriptorReserve> reserve =
+      options.descriptors != nullptr ? options.descriptors
+                                     : std::make_shared<DescriptorReserve>();
+  if (absl::Status status = reserve->Check(); !status.ok()) return status;
   if (absl::Status status = CheckNotHeadless(directory_); !status.ok()) {
     return status;
   }
@@ -148,7 +163,11 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
     return status;
   }
   const auto newest_log = std::make_shared<NewestLog>(directory_);
+  const auto files = std::make_shared<StoreFileSystem>(
+      ::rocksdb::FileSystem::Default(), reserve);
+  env_ = ::rocksdb::NewCompositeEnv(files);
   ::rocksdb::Options database = DatabaseOptions(options);
+  database.env = env_.get();
   database.listeners.push_back(newest_log);
 
   // A newer version may have more families. They have to be opened too, for
@@ -177,6 +196,7 @@ absl::Status Instance::OpenDatabase(const RocksDbOptions& options) {
                                                  descriptors, &families_, &db);
   if (!opened.ok()) return FromRocksDb(opened, directory_);
   db_.reset(db);
+  files->set_open();
   newest_log->Note();
   for (::rocksdb::ColumnFamilyHandle* family : families_) {
     if (family->GetName() == disk_format::kTreeFamily) tree_ = family;

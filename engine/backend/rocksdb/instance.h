@@ -16,6 +16,7 @@
 #include "engine/backend/rocksdb/rocksdb_options.h"
 #include "engine/sync/mutex.h"
 #include "rocksdb/db.h"
+#include "rocksdb/env.h"
 
 namespace restate {
 
@@ -81,6 +82,7 @@ class Instance {
 
   const std::string directory_;
   const std::shared_ptr<InstanceCount> count_;
+  std::unique_ptr<::rocksdb::Env> env_;
   std::unique_ptr<::rocksdb::DB> db_;
   // Owned; closed before db_.
   std::vector<::rocksdb::ColumnFamilyHandle*> families_;

@@ -1,5 +1,6 @@
 #include "engine/backend/rocksdb/log_check.h"
 
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -55,6 +56,7 @@ BlockResult CheckBlock(std::string_view block, bool is_last) {
 absl::Status CheckLog(const std::filesystem::path& file,
                       const std::string& directory) {
   std::ifstream in(file, std::ios::binary);
+  if (!in.is_open()) return CannotLook(directory, file.filename().string());
   std::string block(kBlockBytes, '\0');
   bool ended = false;
   for (uint64_t start = 0; in; start += kBlockBytes) {
@@ -88,8 +90,12 @@ absl::Status CheckLogs(const std::string& directory) {
   namespace fs = std::filesystem;
   std::string manifest;
   std::ifstream current(fs::path(directory) / "CURRENT");
-  std::getline(current, manifest);
   std::error_code error;
+  if (!current.is_open() &&
+      fs::exists(fs::path(directory) / "CURRENT", error)) {
+    return CannotLook(directory, "CURRENT");
+  }
+  std::getline(current, manifest);
   for (fs::directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
     const fs::path file = it->path();
@@ -97,6 +103,11 @@ absl::Status CheckLogs(const std::string& directory) {
     if (absl::Status status = CheckLog(file, directory); !status.ok()) {
       return status;
     }
+  }
+  // What was not looked at may be damaged.
+  if (error && error != std::errc::no_such_file_or_directory) {
+    errno = error.value();
+    return CannotLook(directory, "it");
   }
   return absl::OkStatus();
 }

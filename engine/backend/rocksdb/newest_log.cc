@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 
 #include "absl/strings/numbers.h"
@@ -22,8 +23,9 @@ namespace fs = std::filesystem;
 
 constexpr char kFileName[] = "NEWEST_LOG";
 
-// The highest number of a log in the directory; 0 if there is none.
-uint64_t HighestLog(const std::string& directory) {
+// The highest number of a log in the directory; 0 if there is none. Nothing if it
+// cannot be looked at.
+std::optional<uint64_t> HighestLog(const std::string& directory) {
   uint64_t highest = 0;
   std::error_code error;
   for (fs::directory_iterator it(directory, error), end; !error && it != end;
@@ -34,6 +36,7 @@ uint64_t HighestLog(const std::string& directory) {
       highest = std::max(highest, number);
     }
   }
+  if (error) return std::nullopt;
   return highest;
 }
 
@@ -42,9 +45,11 @@ uint64_t HighestLog(const std::string& directory) {
 void NewestLog::Note() const {
   const fs::path path = fs::path(directory_) / kFileName;
   const std::string temporary = path.string() + ".new";
-  const std::string text = absl::StrCat(HighestLog(directory_), "\n");
+  const std::optional<uint64_t> highest = HighestLog(directory_);
+  if (!highest.has_value()) return;
+  const std::string text = absl::StrCat(*highest, "\n");
   const int fd = open(temporary.c_str(),
-                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
   const bool written =
       write(fd, text.data(), text.size()) ==
@@ -65,12 +70,18 @@ void NewestLog::Forget(const std::string& directory) {
 }
 
 absl::Status NewestLog::Check(const std::string& directory) {
-  std::ifstream in(fs::path(directory) / kFileName);
+  const fs::path note = fs::path(directory) / kFileName;
+  std::ifstream in(note);
+  std::error_code error;
+  if (!in.is_open() && fs::exists(note, error)) {
+    return CannotLook(directory, kFileName);
+  }
   uint64_t number = 0;
   // Without a note there is nothing to miss: an older server wrote none.
-  if (!(in >> number) || number <= HighestLog(directory)) {
-    return absl::OkStatus();
-  }
+  if (!(in >> number)) return absl::OkStatus();
+  const std::optional<uint64_t> highest = HighestLog(directory);
+  if (!highest.has_value()) return CannotLook(directory, "it");
+  if (number <= *highest) return absl::OkStatus();
   return DamagedStore(
       directory, absl::StrFormat("its newest log, %06d.log, is missing, and "
                                  "with it the last commits",

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -21,7 +22,7 @@ namespace restate {
 class RocksDbCore {
  public:
   explicit RocksDbCore(RocksDbOptions options)
-      : options_(std::move(options)),
+      : options_(WithReserve(std::move(options))),
         count_(std::make_shared<InstanceCount>()) {}
 
   const RocksDbOptions& options() const { return options_; }
@@ -41,6 +42,13 @@ class RocksDbCore {
   void set_last_committed(Revision revision);
 
  private:
+  static RocksDbOptions WithReserve(RocksDbOptions options) {
+    if (options.descriptors == nullptr) {
+      options.descriptors = std::make_shared<DescriptorReserve>();
+    }
+    return options;
+  }
+
   const RocksDbOptions options_;
   const std::shared_ptr<InstanceCount> count_;
   mutable Mutex mutex_;

@@ -2,9 +2,11 @@
 #define RESTATE_ENGINE_BACKEND_ROCKSDB_ROCKSDB_OPTIONS_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "engine/backend/rocksdb/descriptor_reserve.h"
 
 namespace restate {
 
@@ -23,6 +25,9 @@ struct RocksDbOptions {
   bool accept_data_loss = false;
   // Damage that others have found; with accept_data_loss.
   absl::Status known_damage;
+  // What the store has left when the process has no descriptor left. Null: it
+  // keeps one of its own.
+  std::shared_ptr<DescriptorReserve> descriptors;
 };
 
 }  // namespace restate

@@ -1,7 +1,9 @@
 #include "engine/backend/rocksdb/rocksdb_status.h"
 
+#include <cerrno>
 #include <map>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -20,10 +22,33 @@ absl::Status DamagedStore(const std::string& directory,
       {{"directory", directory}});
 }
 
+absl::Status CannotLook(const std::string& directory,
+                        const std::string& file) {
+  return MakeError(
+      Reason::kMountUnavailable,
+      absl::StrCat("the store in ", directory, " cannot be used now: ", file,
+                   " cannot be read (",
+                   std::generic_category().message(errno),
+                   "); see to it and try again"),
+      {{"directory", directory}});
+}
+
 absl::Status FromRocksDb(const ::rocksdb::Status& status,
                          const std::string& directory) {
   if (status.ok()) return absl::OkStatus();
   const std::string detail = status.ToString();
+  // Whatever RocksDB makes of it: nothing is known of the file.
+  if (absl::StrContains(detail, std::generic_category().message(EMFILE)) ||
+      absl::StrContains(detail, std::generic_category().message(ENFILE))) {
+    return MakeError(
+        Reason::kMountUnavailable,
+        absl::StrCat("the store in ", directory,
+                     " cannot be used now, because no file descriptor is left: "
+                     "close connections, or raise the limit (LimitNOFILE, "
+                     "ulimit -n) (",
+                     detail, ")"),
+        {{"directory", directory}});
+  }
   // A file that the manifest names and that is not there is damage; a directory
   // that is not there is not, and is asked for before (Instance::Open).
   if (status.IsCorruption() || status.IsPathNotFound()) {

@@ -16,6 +16,10 @@ namespace restate {
 absl::Status FromRocksDb(const ::rocksdb::Status& status,
                          const std::string& directory);
 
+// UNAVAILABLE / MOUNT_UNAVAILABLE: a file or a directory of the store is there and
+// cannot be opened, by errno.
+absl::Status CannotLook(const std::string& directory, const std::string& file);
+
 // DATA_LOSS / CORRUPT for a store whose files are damaged.
 absl::Status DamagedStore(const std::string& directory,
                           const std::string& detail);

@@ -184,6 +184,11 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
         absl::StrCat("commit ", batch.last_committed,
                      " is beyond the reserved revision ", batch.reserved));
   }
+  // Before RocksDB needs a file that it cannot open.
+  if (absl::Status left = core_->options().descriptors->Check(); !left.ok()) {
+    core_->Fail(left);
+    return left;
+  }
   TreeChanges changes;
   for (const MountWrites& mount : batch.mounts) {
     for (const Write& write : mount.writes) changes.Add(mount.mount, write);
@@ -291,7 +296,8 @@ absl::Status RocksDbStore::ReadJournal(
 }
 
 absl::Status RocksDbStore::CanReopen() const {
-  return CheckRoom(core_->options().directory);
+  absl::Status status = CheckRoom(core_->options().directory);
+  return status.ok() ? core_->options().descriptors->Check() : status;
 }
 
 absl::Status RocksDbStore::Reopen() {
