@@ -253,7 +253,11 @@ void SubscriptionHub::Tick(absl::Duration now) {
 
 std::vector<SubscriptionStatus> SubscriptionHub::List(
     const std::string& session_id, int64_t after_id, size_t limit) const {
-  std::vector<Entry> entries;
+  struct Listed {
+    std::shared_ptr<Subscription> subscription;
+    std::shared_ptr<Receiver> receiver;
+  };
+  std::vector<Listed> entries;
   {
     MutexLock lock(&core_->mutex);
     for (auto it = core_->subscriptions.upper_bound(after_id);
@@ -262,12 +266,12 @@ std::vector<SubscriptionStatus> SubscriptionHub::List(
           it->second.subscription->session_id() != session_id) {
         continue;
       }
-      entries.push_back(it->second);
+      entries.push_back({it->second.subscription, it->second.receiver});
     }
   }
   std::vector<SubscriptionStatus> statuses;
   statuses.reserve(entries.size());
-  for (const Entry& entry : entries) {
+  for (const Listed& entry : entries) {
     statuses.push_back(entry.receiver->StatusOf(entry.subscription.get()));
   }
   return statuses;

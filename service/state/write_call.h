@@ -1,6 +1,7 @@
 #ifndef RESTATE_SERVICE_STATE_WRITE_CALL_H_
 #define RESTATE_SERVICE_STATE_WRITE_CALL_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
