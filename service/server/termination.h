@@ -30,9 +30,6 @@ class Termination {
   Termination(const Termination&) = delete;
   Termination& operator=(const Termination&) = delete;
 
-  // OK, or RESOURCE_EXHAUSTED / TOO_MANY_THREADS: then no signal is taken.
-  const absl::Status& status() const { return status_; }
-
   // Waits for the first signal; gives its number.
   int Wait();
 

@@ -101,7 +101,7 @@ class ManyLeasesOfOneMomentTest : public testing::Test {
 TEST_F(ManyLeasesOfOneMomentTest, ByTheirTime) {
   const Revision made = MakeLeases("");
   clock_.millis = 1'000;
-  controller_->Tick(clock_.Now());
+  controller_->Tick(clock_.Monotonic());
   const std::vector<Revision> writes = WriteWhileTheyEnd();
   // A thousand at most go in one commit. That those of clients come between two of
   // them is FairQueue's (engine/commit/fair_queue_test.cc).
