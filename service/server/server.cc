@@ -14,13 +14,12 @@
 #include "service/adapters/time_adapter.h"
 #include "service/config/command_line.h"
 #include "service/metrics/metrics_collector.h"
+#include "service/server/grpc_timers.h"
 
 namespace restate {
 namespace {
 
 constexpr absl::Duration kTickInterval = absl::Seconds(1);
-// Not at once: a timer that is due already wakes nobody.
-constexpr absl::Duration kSoon = absl::Milliseconds(1);
 // How late a deadline of the engine may be.
 constexpr absl::Duration kEngineTickInterval = absl::Milliseconds(50);
 // How long Stop waits for streams whose clients read slowly, and then for calls
@@ -205,15 +204,8 @@ absl::Status Server::Listen(const Config& config) {
                                        : engine_ticker_->status();
 }
 
-// gRPC's timers wait by the wall clock in Debian's build of it, and stand still when
-// that is set back. A new one has all of them looked at, by the monotonic clock.
-void Server::NudgeTimers() {
-  timer_nudge_ = std::make_unique<grpc::Alarm>();
-  timer_nudge_->Set(GrpcDeadline(kSoon), [](bool) {});
-}
-
 void Server::Tick() {
-  NudgeTimers();
+  RunOverdueGrpcTimers();
   open_streams_.CheckTime(clock_->Monotonic());
   state_service_.pinned_states()->DropExpired();
   mount_log_.Look();
@@ -236,7 +228,6 @@ absl::Status Server::Stop() {
   engine_ticker_.reset();
   ticker_.reset();
   health_->Stop();
-  timer_nudge_.reset();
   open_streams_.Drain();
   const absl::Status status = controller_->Stop();
   if (!open_streams_.WaitUntilNone(kStreamGrace)) {

@@ -1,7 +1,6 @@
 #ifndef RESTATE_SERVICE_SERVER_SERVER_H_
 #define RESTATE_SERVICE_SERVER_SERVER_H_
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/server.h>
 
 #include <memory>
@@ -73,7 +72,6 @@ class Server {
   absl::Status Listen(const Config& config);
   // Once a second.
   void Tick();
-  void NudgeTimers();
 
   const Clock* const clock_;
   // In the order in which they need each other; destroyed the other way round.
@@ -101,8 +99,6 @@ class Server {
   std::unique_ptr<grpc::Server> grpc_server_;
   // Deadlines and grace times of the engine, and everything slower.
   std::unique_ptr<Ticker> engine_ticker_;
-  // Made by the ticker, which is gone before it.
-  std::unique_ptr<grpc::Alarm> timer_nudge_;
   std::unique_ptr<Ticker> ticker_;
 
   std::string address_;

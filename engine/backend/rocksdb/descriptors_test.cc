@@ -79,11 +79,13 @@ class DescriptorsTest : public testing::Test {
     batch.history.commits = {{revision, bytes}};
     return store_->Commit(batch);
   }
-  size_t Children() {
+  std::shared_ptr<const Snapshot> Look() {
     auto snapshot = mount_->TakeSnapshot();
     EXPECT_TRUE(snapshot.ok()) << snapshot.status();
-    if (!snapshot.ok()) return 0;
-    auto read = (*snapshot)->Read(Path(), ReadLimits());
+    return snapshot.ok() ? *snapshot : nullptr;
+  }
+  static size_t ChildrenIn(const Snapshot& snapshot) {
+    auto read = snapshot.Read(Path(), ReadLimits());
     EXPECT_TRUE(read.ok()) << read.status();
     return read.ok() ? read->tree->as_map().size() : 0;
   }
@@ -124,8 +126,10 @@ TEST_F(DescriptorsTest, TheStoreGoesOnThenRefusesThenComesBack) {
   ASSERT_GT(hog_.taken(), 100u);
   Revision last = 0;
   absl::Status status;
+  std::shared_ptr<const Snapshot> seen;
   while (last < 2'000 && (status = Commit(last + 1)).ok()) {
     ++last;
+    seen = Look();
     // Whatever the store lets go of is not there for it next time.
     hog_.TakeAll();
   }
@@ -134,12 +138,13 @@ TEST_F(DescriptorsTest, TheStoreGoesOnThenRefusesThenComesBack) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_EQ(ErrorReason(status), "MOUNT_UNAVAILABLE");
   EXPECT_EQ(store_->CanReopen().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(Children(), static_cast<size_t>(last)) << "reads go on";
+  EXPECT_EQ(ChildrenIn(*seen), static_cast<size_t>(last)) << "reads go on";
+  seen = nullptr;
   hog_.LetGo();
   ASSERT_EQ(store_->CanReopen(), absl::OkStatus());
   ASSERT_EQ(store_->Reopen(), absl::OkStatus());
   EXPECT_EQ(store_->state().last_committed, last);
-  EXPECT_EQ(Children(), static_cast<size_t>(last));
+  EXPECT_EQ(ChildrenIn(*Look()), static_cast<size_t>(last));
   EXPECT_EQ(Commit(last + 1), absl::OkStatus());
 }
 
@@ -160,7 +165,7 @@ TEST_F(DescriptorsTest, AStoreThatCannotBeOpenedSaysSo) {
             "MOUNT_UNAVAILABLE");
   hog_.LetGo();
   Open();
-  EXPECT_EQ(Children(), 1u);
+  EXPECT_EQ(ChildrenIn(*Look()), 1u);
 }
 
 }  // namespace
