@@ -10,18 +10,20 @@ namespace restate {
 
 // How many leases end in one commit. Writers wait for such a commit, so there are
 // as many as take about kPortionTime on this machine, with what is below these
-// paths, by what the last ones took.
+// paths, by what the last ones took. That is time of the processor: a disk that is
+// slow, or a processor that others use too, makes each commit longer, and fewer
+// leases in it would only make more commits.
 //
 // Not thread-safe: the sequencer's.
 class ExpiryPace {
  public:
-  static constexpr size_t kLeast = 16;
+  static constexpr size_t kLeast = 64;
   static constexpr size_t kMost = 1'000;
-  static constexpr absl::Duration kPortionTime = absl::Milliseconds(20);
+  static constexpr absl::Duration kPortionTime = absl::Milliseconds(30);
 
   size_t next() const { return next_; }
 
-  // `count` of them have taken `elapsed`.
+  // `count` of them have taken `elapsed` of the processor.
   void Took(size_t count, absl::Duration elapsed) {
     if (count == 0) return;
     // A few may be quick by chance; and what was quick may have been in memory.
@@ -37,7 +39,7 @@ class ExpiryPace {
   }
 
  private:
-  size_t next_ = 64;
+  size_t next_ = 256;
 };
 
 }  // namespace restate

@@ -7,20 +7,18 @@ namespace {
 
 TEST(ExpiryPaceTest, GrowsToWhatTakesItsTime) {
   ExpiryPace pace;
-  ASSERT_EQ(pace.next(), 64u);
-  pace.Took(64, absl::Milliseconds(1));
-  EXPECT_EQ(pace.next(), 128u);
-  pace.Took(128, absl::Milliseconds(10));
-  EXPECT_EQ(pace.next(), 256u);
-  pace.Took(256, absl::Milliseconds(20));
-  EXPECT_EQ(pace.next(), 256u);
+  ASSERT_EQ(pace.next(), 256u);
+  pace.Took(256, absl::Milliseconds(1));
+  EXPECT_EQ(pace.next(), 512u);
+  pace.Took(512, absl::Milliseconds(30));
+  EXPECT_EQ(pace.next(), 512u);
 }
 
 TEST(ExpiryPaceTest, ShrinksAtOnceWhenTheyTakeLonger) {
   ExpiryPace pace;
-  pace.Took(64, absl::Milliseconds(40));
-  EXPECT_EQ(pace.next(), 32u);
-  pace.Took(32, absl::Seconds(10));
+  pace.Took(256, absl::Milliseconds(60));
+  EXPECT_EQ(pace.next(), 128u);
+  pace.Took(128, absl::Seconds(10));
   EXPECT_EQ(pace.next(), ExpiryPace::kLeast);
 }
 
@@ -31,9 +29,9 @@ TEST(ExpiryPaceTest, StaysWithinBounds) {
   // A lone one says nothing about many.
   ExpiryPace other;
   other.Took(1, absl::Microseconds(1));
-  EXPECT_EQ(other.next(), 64u);
+  EXPECT_EQ(other.next(), 256u);
   other.Took(0, absl::Seconds(1));
-  EXPECT_EQ(other.next(), 64u);
+  EXPECT_EQ(other.next(), 256u);
 }
 
 }  // namespace
