@@ -110,6 +110,14 @@ struct Write {
   std::optional<Tree> before;
 };
 
+// A decided write that was not applied when others of its batch were: of one
+// path, and absolute.
+struct LeftWrite {
+  Write write;
+  // What keeps it from the store, and what to do.
+  absl::Status why;
+};
+
 // How a backend is.
 struct BackendHealth {
   enum class State {
@@ -182,6 +190,16 @@ class Backend {
   // Any other error is final: the backend can never hold this batch.
   virtual absl::Status Apply(absl::Span<const Write> writes,
                              Revision revision) = 0;
+
+  // As Apply, but a path that cannot be applied keeps no other from it: its
+  // writes are put into `left`, with what is there shown as it was. OK then; they
+  // come again later, by themselves or with others. A store that takes batches
+  // whole never leaves any.
+  virtual absl::Status ApplyPossible(absl::Span<const Write> writes,
+                                     Revision revision,
+                                     std::vector<LeftWrite>* left) {
+    return Apply(writes, revision);
+  }
 
   // The revision of the last batch applied. Of a durable backend it is kept
   // with its data; 0 if there is none.

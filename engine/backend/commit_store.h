@@ -105,8 +105,13 @@ inline constexpr std::string_view kLossesRecord = "epoch/losses";
 struct JournalRelease {
   // As in MountWrites.
   uint32_t mount = 0;
-  // Its writes up to this commit.
+  // Its writes up to this commit,
   Revision through = 0;
+  // except these, which are all of them that stay: each of a commit up to that
+  // one.
+  std::vector<Write> left = {};
+  // Means nothing to the store.
+  uint64_t version = 0;
 };
 
 // A batch of commits, decided together.

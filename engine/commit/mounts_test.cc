@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "engine/commit/testing/mounts_fixture.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
@@ -121,6 +122,108 @@ TEST_F(MountsTest, ARefusalForGoodIsSaidAndReadsGoOn) {
   EXPECT_EQ(ErrorReason(Do(Set("/x/b", 1)).status()), "MOUNT_UNAVAILABLE");
   EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
   ASSERT_TRUE(Do(Set("/y", 1)).ok());
+}
+
+// One path that cannot be stored, decided all the same.
+TEST_F(MountsTest, OnePathThatIsStuckKeepsNoOtherFromTheStore) {
+  Start({{"/x"}});
+  ASSERT_TRUE(Do(Set("/x/readme/old", 1)).ok());
+  ASSERT_TRUE(Flush("/x").ok());
+  elsewhere_->Obstruct(P("/readme"));
+  const absl::StatusOr<CommitResult> stuck = Do(Set("/x/readme/new", 2));
+  ASSERT_TRUE(stuck.ok());
+  const absl::Status told = Flush("/x");
+  EXPECT_EQ(ErrorReason(told), "MOUNT_UNAVAILABLE") << told;
+  EXPECT_NE(told.message().find("/x/readme/new (in the way)"),
+            std::string::npos)
+      << told;
+  // Others go on.
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Do(Set("/x/other", i)).ok());
+    EXPECT_FALSE(Flush("/x").ok());
+    EXPECT_EQ(Elsewhere("/other"), Tree(Value::Int(i)));
+  }
+  // It is shown, and told of.
+  EXPECT_EQ(Get("/x/readme/new"), Tree(Value::Int(2)));
+  EXPECT_EQ(Get("/x/readme/old"), Tree(Value::Int(1)));
+  EXPECT_EQ(Elsewhere("/readme/new"), std::nullopt);
+  const MountStatus status = MountedAt("/x")->Status();
+  EXPECT_EQ(status.health.state, BackendHealth::State::kDegraded);
+  ASSERT_EQ(status.health.problems.size(), 1u);
+  EXPECT_NE(status.health.problems[0].find(absl::StrCat(
+                "the write of /x/readme/new by revision ", stuck->revision)),
+            std::string::npos)
+      << status.health.problems[0];
+  EXPECT_EQ(status.applier->stuck_writes, 1u);
+  EXPECT_EQ(status.applier->pending_writes, 1u);
+  EXPECT_FALSE(status.applier->failed);
+  // Once nothing is in the way it gets there.
+  elsewhere_->Obstruct(std::nullopt);
+  ASSERT_TRUE(Flush("/x").ok());
+  EXPECT_EQ(Elsewhere("/readme/new"), Tree(Value::Int(2)));
+  EXPECT_EQ(MountedAt("/x")->Status().health.state, BackendHealth::State::kUp);
+}
+
+TEST_F(MountsTest, ALaterWriteTakesThePlaceOfOneThatIsStuck) {
+  Start({{"/x"}});
+  elsewhere_->Obstruct(P("/a"));
+  ASSERT_TRUE(Do(Set("/x/a/b", 1)).ok());
+  ASSERT_TRUE(Do(Set("/x/a/c", 1)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  EXPECT_EQ(MountedAt("/x")->Status().applier->stuck_writes, 2u);
+  ASSERT_TRUE(Do(Set("/x/a/b", 2)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  EXPECT_EQ(MountedAt("/x")->Status().applier->stuck_writes, 2u);
+  EXPECT_EQ(Get("/x/a/b"), Tree(Value::Int(2)));
+  // The whole, which can be stored.
+  ASSERT_TRUE(Do(DeleteOperation{.path = P("/x")}).ok());
+  ASSERT_TRUE(Flush("/x").ok());
+  EXPECT_EQ(Get("/x/a"), std::nullopt);
+  EXPECT_EQ(MountedAt("/x")->Status().applier->pending_writes, 0u);
+}
+
+TEST_F(MountsTest, WhatIsStuckKeepsNobodyFromUnmounting) {
+  Start({{"/x", Kind::kElsewhere, {}, "by a call"}});
+  elsewhere_->Obstruct(P("/a"));
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  ASSERT_TRUE(Do(Set("/x/b", 2)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  EXPECT_TRUE(MountedAt("/x")->OnlyStuckWaits());
+  const absl::StatusOr<Revision> removed = RemoveMount("/x");
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_EQ(Elsewhere("/b"), Tree(Value::Int(2)));
+}
+
+// The journal keeps what is stuck, and forgets what is not: otherwise it would
+// bring back old values after a crash.
+TEST_F(MountsTest, WhatIsStuckIsAppliedAfterACrash) {
+  Start({{"/x"}});
+  elsewhere_->Obstruct(P("/a"));
+  ASSERT_TRUE(Do(Set("/x/a", 1)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  ASSERT_TRUE(Do(Set("/x/b", 2)).ok());
+  EXPECT_FALSE(Flush("/x").ok());
+  // With this the journal forgets what has been applied.
+  ASSERT_TRUE(Do(Set("/here", 3)).ok());
+  FreezeElsewhere();
+  Crash();
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+  EXPECT_EQ(MountedAt("/x")->Status().applier->pending_writes, 1u);
+  EXPECT_FALSE(Flush("/x").ok());
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+  EXPECT_EQ(Elsewhere("/b"), Tree(Value::Int(2)));
+  FreezeElsewhere();
+  Crash();
+  EXPECT_EQ(Get("/x/a"), Tree(Value::Int(1)));
+  elsewhere_->Obstruct(std::nullopt);
+  ASSERT_TRUE(Flush("/x").ok());
+  EXPECT_EQ(Elsewhere("/a"), Tree(Value::Int(1)));
+  ASSERT_TRUE(Do(Set("/here", 4)).ok());
+  FreezeElsewhere();
+  Crash();
+  EXPECT_EQ(MountedAt("/x")->Status().applier->pending_writes, 0u);
+  // Nobody was told of a change that was none.
+  EXPECT_EQ(Told(), Strings());
 }
 
 TEST_F(MountsTest, TooMuchThatWaitsIsRefused) {

@@ -205,6 +205,8 @@ class Sequencer {
     // Of kApart: its number in the journal, and up to where that was released.
     uint32_t journal = 0;
     Revision released = 0;
+    // ApplierProgress::version then.
+    uint64_t released_version = 0;
     // What its backend had applied before it was mounted.
     Revision applied_at_open = 0;
     // Of kCached: whether the store knows that something is not flushed.
@@ -220,6 +222,9 @@ class Sequencer {
   absl::Status Initialize();
   // Puts the mounts in their places and gives them back what the journal has.
   absl::Status OpenMounts();
+  // Up to where the mount there has applied what it was given, as it was noted
+  // last.
+  Revision AppliedBefore(const Path& at) const;
   // Whether others have changed what it holds since that was last told.
   bool HasNewEdits(const MountedBackend& mounted) const;
   // The places that may not read as they did when the server stopped.
@@ -340,7 +345,7 @@ class Sequencer {
   void RefreshMounts();
   // Brings what a cache holds to its backend; called by the cache's thread.
   absl::Status Flush(Backend& backend, std::vector<Write> writes,
-                     Revision revision);
+                     Revision revision, std::vector<LeftWrite>* left);
   // The part of it that is the sequencer's thread's.
   absl::Status CommitFlush(std::optional<uint32_t> mount,
                            std::vector<Write> writes);

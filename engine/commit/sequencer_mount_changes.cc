@@ -195,7 +195,7 @@ absl::StatusOr<Revision> Sequencer::RemoveMountNow(const Path& at,
         {{"mount", at.ToText()}});
   }
   if (unapplied == Unapplied::kRefuse && mounted->applier() != nullptr &&
-      !mounted->applier()->Clean()) {
+      !mounted->applier()->Clean() && !mounted->applier()->OnlyStuckWaits()) {
     return MakeError(
         Reason::kMountUnavailable,
         absl::StrCat("writes to the mount at ", at.ToText(),

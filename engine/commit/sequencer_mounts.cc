@@ -76,8 +76,8 @@ Sequencer::MountSlot Sequencer::NewSlot(Mount mount) {
   options.jobs = options_.jobs;
   options.on_change = [this] { MountChanged(); };
   options.flush = [this](Backend& backend, std::vector<Write> writes,
-                         Revision revision) {
-    return Flush(backend, std::move(writes), revision);
+                         Revision revision, std::vector<LeftWrite>* left) {
+    return Flush(backend, std::move(writes), revision, left);
   };
   MountSlot slot;
   slot.mounted =
@@ -160,11 +160,16 @@ void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
 void Sequencer::AddReleases(CommitBatch* decision) const {
   for (const MountSlot& slot : mounts_) {
     if (slot.mounted->custody() != Custody::kApart) continue;
-    const Revision applied = slot.mounted->applier()->Applied();
-    if (applied <= slot.released) continue;
-    decision->journal_releases.push_back({slot.journal, applied});
+    ApplierProgress progress = slot.mounted->applier()->Progress();
+    if (progress.through <= slot.released &&
+        progress.version == slot.released_version) {
+      continue;
+    }
+    const Revision through = std::max(progress.through, slot.released);
+    decision->journal_releases.push_back(
+        {slot.journal, through, std::move(progress.left), progress.version});
     decision->records.push_back({mount_records::AppliedKey(slot.mounted->at()),
-                                 mount_records::EncodeNumber(applied)});
+                                 mount_records::EncodeNumber(through)});
   }
 }
 
@@ -174,6 +179,7 @@ void Sequencer::Released(const std::vector<JournalRelease>& releases) {
       if (slot.mounted->custody() == Custody::kApart &&
           slot.journal == release.mount) {
         slot.released = release.through;
+        slot.released_version = release.version;
       }
     }
   }
@@ -226,7 +232,8 @@ void Sequencer::RefreshMounts() {
 }
 
 absl::Status Sequencer::Flush(Backend& backend, std::vector<Write> writes,
-                              Revision revision) {
+                              Revision revision,
+                              std::vector<LeftWrite>* left) {
   const std::optional<uint32_t> kept = backend.commit_store_mount();
   std::vector<Write> to_store;
   if (kept.has_value()) to_store = std::move(writes);
@@ -246,7 +253,7 @@ absl::Status Sequencer::Flush(Backend& backend, std::vector<Write> writes,
     }
   }
   if (!status.ok() || kept.has_value()) return status;
-  return backend.Apply(writes, revision);
+  return backend.ApplyPossible(writes, revision, left);
 }
 
 absl::Status Sequencer::CommitFlush(std::optional<uint32_t> mount,

@@ -140,8 +140,10 @@ absl::Status Sequencer::OpenMounts() {
             [&journal](Write write) { journal.push_back(std::move(write)); });
         if (!status.ok()) return status;
         // At once: a store that is told of a revision takes it for all of it.
+        // What it has left of earlier commits is no step back.
         if (!journal.empty()) {
-          mounted.Apply(journal, journal.back().revision);
+          mounted.Apply(journal, std::max(journal.back().revision,
+                                          AppliedBefore(mounted.at())));
         }
       }
     }
@@ -150,6 +152,12 @@ absl::Status Sequencer::OpenMounts() {
   options_.mounts.clear();
   UseMounts();
   return absl::OkStatus();
+}
+
+Revision Sequencer::AppliedBefore(const Path& at) const {
+  return mount_records::DecodeNumber(
+             records_->Find(mount_records::AppliedKey(at)).value_or("0"))
+      .value_or(0);
 }
 
 bool Sequencer::HasNewEdits(const MountedBackend& mounted) const {
@@ -178,11 +186,7 @@ std::vector<Path> Sequencer::ChangedPlaces() const {
     // Another one has taken its place, or an older state of it, and the journal
     // has forgotten what it lacks. Of a store that was not reached yet nothing
     // is known.
-    const int64_t had =
-        mount_records::DecodeNumber(
-            records_->Find(mount_records::AppliedKey(mounted.at()))
-                .value_or("0"))
-            .value_or(0);
+    const Revision had = AppliedBefore(mounted.at());
     const bool behind = mounted.custody() == Custody::kApart &&
                         !mounted.backend().slow() && slot.applied_at_open < had;
     if (!same || !mounted.durable() || slot.marked_dirty || behind ||

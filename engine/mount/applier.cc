@@ -106,6 +106,7 @@ void Applier::Add(absl::Span<const Write> writes, Revision revision) {
     if (pending_.empty()) pending_since_ = now;
     if (fresh_.empty()) fresh_since_ = now;
     for (const Write& write : writes) {
+      DropStuck(write);
       pending_.Add(write);
       fresh_.Add(write);
       const size_t bytes = BytesOf(write);
@@ -181,14 +182,24 @@ void Applier::RefreshBase() {
   garbage.base = std::exchange(base_, std::move(base));
 }
 
-Revision Applier::Applied() const {
+ApplierProgress Applier::Progress() const {
+  ApplierProgress progress;
   MutexLock lock(&mutex_);
-  return pending_.empty() ? added_ : applied_;
+  progress.through = pending_.empty() ? added_ : applied_;
+  for (const auto& [key, left] : stuck_) progress.left.push_back(left.write);
+  progress.version = stuck_version_;
+  return progress;
 }
 
 bool Applier::Clean() const {
   MutexLock lock(&mutex_);
   return pending_.empty();
+}
+
+bool Applier::OnlyStuckWaits() const {
+  MutexLock lock(&mutex_);
+  return health_.ok() && !stuck_.empty() &&
+         stuck_.size() == pending_.entries().size();
 }
 
 ApplierStatus Applier::Status() const {
@@ -200,6 +211,12 @@ ApplierStatus Applier::Status() const {
     status.health = base_.status();
   }
   status.failed = failed_;
+  constexpr size_t kMostShown = 10;
+  status.stuck_writes = stuck_.size();
+  for (auto it = stuck_.begin();
+       it != stuck_.end() && status.stuck.size() < kMostShown; ++it) {
+    status.stuck.push_back(it->second);
+  }
   status.pending_writes = pending_.entries().size();
   status.pending_bytes = pending_bytes_;
   status.applied_batches = applied_batches_;
@@ -233,6 +250,7 @@ void Applier::Flush(absl::AnyInvocable<void(absl::Status)> done) {
     } else if (!pending_.empty()) {
       flushers_.push_back({added_, std::move(done)});
       if (schedule_.has_value()) schedule_->Demand();
+      stuck_retry_at_ = -absl::InfiniteDuration();
       job_->Wake();
       return;
     }
@@ -246,9 +264,74 @@ absl::Duration Applier::Jittered(absl::Duration delay) {
   return delay * std::uniform_real_distribution<double>(0.5, 1)(random_);
 }
 
+bool Applier::RetryIsDue(absl::Duration now) const {
+  return !stuck_.empty() && stuck_retry_at_ <= now;
+}
+
+bool Applier::IsDue(absl::Duration now) {
+  if (RetryIsDue(now)) return true;
+  return pending_.entries().size() > stuck_.size() &&
+         (!schedule_.has_value() || schedule_->IsDue(now));
+}
+
+std::vector<Write> Applier::TakeWrites(bool stuck_too) {
+  std::vector<Write> writes = pending_.ToWrites();
+  if (!stuck_too) {
+    std::erase_if(writes, [this](const Write& write) {
+      return stuck_.contains(write.path.key());
+    });
+  }
+  return writes;
+}
+
+void Applier::DropStuck(const Write& later) {
+  if (stuck_.empty()) return;
+  const std::string& key = later.path.key();
+  const size_t before = stuck_.size();
+  if (later.scope == Write::Scope::kSubtree) {
+    stuck_.erase(stuck_.lower_bound(key),
+                 stuck_.lower_bound(later.path.SubtreeEnd()));
+  } else {
+    stuck_.erase(key);
+  }
+  if (stuck_.size() != before) ++stuck_version_;
+}
+
+void Applier::KeepStuck(std::vector<LeftWrite> left, bool stuck_tried) {
+  if (stuck_tried) {
+    if (!stuck_.empty()) ++stuck_version_;
+    stuck_.clear();
+  }
+  if (!left.empty()) ++stuck_version_;
+  for (LeftWrite& one : left) {
+    std::string key = one.write.path.key();
+    stuck_.insert_or_assign(std::move(key), std::move(one));
+  }
+  // What came meanwhile.
+  for (const Write& write : fresh_.ToWrites()) DropStuck(write);
+  if (stuck_.empty()) {
+    stuck_delay_ = absl::ZeroDuration();
+    return;
+  }
+  if (!stuck_tried && stuck_delay_ > absl::ZeroDuration()) return;
+  stuck_delay_ = std::clamp(2 * stuck_delay_, options_.first_retry,
+                            options_.longest_retry);
+  stuck_retry_at_ = options_.clock->Monotonic() + Jittered(stuck_delay_);
+}
+
+absl::Status Applier::Trouble() const {
+  if (!health_.ok() || stuck_.empty()) return health_;
+  const LeftWrite& first = stuck_.begin()->second;
+  return Unavailable(
+      absl::StrCat(stuck_.size(), " writes are not in its store, such as one of ",
+                   options_.at.Join(first.write.path).ToText(), " (",
+                   std::string(first.why.message()), ")"));
+}
+
 absl::Duration Applier::Step() {
   bool apply = attempt_.has_value();
   bool refresh = false;
+  absl::Duration until_retry = absl::InfiniteDuration();
   {
     MutexLock lock(&mutex_);
     if (stopping_) return absl::InfiniteDuration();
@@ -257,8 +340,9 @@ absl::Duration Applier::Step() {
         !pending_.empty()) {
       schedule_->Note(FlushSchedule::Operation::kRead, now);
     }
-    apply = apply || (!failed_ && !let_go_ && !pending_.empty() &&
-                      (!schedule_.has_value() || schedule_->IsDue(now)));
+    const bool may_apply = !failed_ && !let_go_;
+    apply = apply || (may_apply && IsDue(now));
+    if (may_apply && !stuck_.empty()) until_retry = stuck_retry_at_ - now;
     refresh = !apply && !let_go_ && !base_.ok();
   }
   if (apply) {
@@ -268,7 +352,7 @@ absl::Duration Applier::Step() {
     Apply(*std::exchange(attempt_, std::nullopt));
     return RetryDelay();
   }
-  if (!refresh) return absl::InfiniteDuration();
+  if (!refresh) return until_retry;
   RefreshBase();
   bool changed = false;
   {
@@ -291,7 +375,8 @@ absl::Duration Applier::RetryDelay() {
 Applier::Attempt Applier::NewAttempt() {
   Attempt attempt;
   MutexLock lock(&mutex_);
-  attempt.writes = pending_.ToWrites();
+  attempt.stuck_too = RetryIsDue(options_.clock->Monotonic()) || stopping_;
+  attempt.writes = TakeWrites(attempt.stuck_too);
   attempt.through = added_;
   fresh_ = PendingWrites();
   fresh_bytes_ = 0;
@@ -312,10 +397,11 @@ absl::Duration Applier::AwaitViews(Attempt* attempt) {
 
 void Applier::Apply(Attempt attempt) {
   const Revision through = attempt.through;
+  std::vector<LeftWrite> left;
   const absl::Status status =
       options_.apply != nullptr
-          ? options_.apply(std::move(attempt.writes), through)
-          : options_.backend->Apply(attempt.writes, through);
+          ? options_.apply(std::move(attempt.writes), through, &left)
+          : options_.backend->ApplyPossible(attempt.writes, through, &left);
   if (status.ok()) ReachCrashPoint(CrashPoint::kApplied);
   SnapshotOr base = status.ok() ? options_.backend->TakeSnapshot()
                                 : SnapshotOr(status);
@@ -325,11 +411,12 @@ void Applier::Apply(Attempt attempt) {
   {
     MutexLock lock(&mutex_);
     if (status.ok()) {
-      Applied(through, std::move(base), &garbage);
+      Applied(through, std::move(left), attempt.stuck_too, std::move(base),
+              &garbage);
     } else {
       Refused(status);
     }
-    told = health_;
+    told = Trouble();
     auto rest = std::stable_partition(
         flushers_.begin(), flushers_.end(), [&](const Flusher& flusher) {
           return status.ok() && flusher.through > through;
@@ -344,10 +431,20 @@ void Applier::Apply(Attempt attempt) {
   if (options_.on_change != nullptr) options_.on_change();
 }
 
-void Applier::Applied(Revision through, SnapshotOr base, Garbage* garbage) {
-  pending_ = std::exchange(fresh_, PendingWrites());
-  pending_bytes_ = std::exchange(fresh_bytes_, 0);
-  pending_since_ = fresh_since_;
+void Applier::Applied(Revision through, std::vector<LeftWrite> left,
+                      bool stuck_tried, SnapshotOr base, Garbage* garbage) {
+  if (!left.empty()) ++failed_attempts_;
+  KeepStuck(std::move(left), stuck_tried);
+  pending_ = PendingWrites();
+  pending_bytes_ = fresh_bytes_;
+  for (const auto& [key, one] : stuck_) {
+    pending_.Add(one.write);
+    pending_bytes_ += BytesOf(one.write);
+  }
+  for (const Write& write : fresh_.ToWrites()) pending_.Add(write);
+  fresh_ = PendingWrites();
+  fresh_bytes_ = 0;
+  if (stuck_.empty()) pending_since_ = fresh_since_;
   applied_ = through;
   ++applied_batches_;
   health_ = absl::OkStatus();
@@ -414,7 +511,8 @@ absl::Status Applier::Stop(Rest rest) {
     MutexLock lock(&mutex_);
     waiting = std::exchange(flushers_, {});
     if (!pending_.empty()) {
-      status = health_.ok() ? Unavailable("the server is stopping") : health_;
+      status = Trouble();
+      if (status.ok()) status = Unavailable("the server is stopping");
     }
   }
   for (Flusher& flusher : waiting) flusher.done(status);

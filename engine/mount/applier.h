@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -42,9 +43,11 @@ struct ApplierOptions {
   // If set, writes stay in memory until they are flushed. Otherwise they are
   // applied as soon as they are decided.
   std::optional<CachePolicy> cache;
-  // What makes writes part of the store, if not Backend::Apply. Called by the
-  // applier's job; may block.
-  std::function<absl::Status(std::vector<Write>, Revision)> apply;
+  // What makes writes part of the store, if not Backend::ApplyPossible, and as
+  // that. Called by the applier's job; may block.
+  std::function<absl::Status(std::vector<Write>, Revision,
+                             std::vector<LeftWrite>*)>
+      apply;
   // Called by the applier's job, without a lock, when something was applied
   // or the store came or went: what TakeSnapshot and Applied give has changed.
   std::function<void()> on_change;
@@ -66,6 +69,10 @@ struct ApplierStatus {
   absl::Status health;
   // Whether it was for good.
   bool failed = false;
+  // Of the writes that wait, how many the store left when it took others, and
+  // the first of them. They are tried again.
+  size_t stuck_writes = 0;
+  std::vector<LeftWrite> stuck;
   // What waits.
   size_t pending_writes = 0;
   size_t pending_bytes = 0;
@@ -77,13 +84,24 @@ struct ApplierStatus {
   absl::Duration oldest_pending_age;
 };
 
+// How far the store is; for the journal.
+struct ApplierProgress {
+  // Everything up to this revision is in the store, except `left`.
+  Revision through = 0;
+  std::vector<Write> left;
+  // Another number whenever `left` is another.
+  uint64_t version = 0;
+};
+
 // Brings decided writes to a store that is not part of the commit store, by a
 // job of its own, so that nobody waits for it; until then reads show them laid
 // over the store. The same for a cache, which brings them later.
 //
 // A store that answers UNAVAILABLE is tried again until it takes them, and
 // meanwhile CanTake refuses more. A store that refuses for good is left alone:
-// reads keep showing what it did not take.
+// reads keep showing what it did not take. Writes that a store leaves when it
+// takes others (Backend::ApplyPossible) are stuck: they alone wait, are shown to
+// readers and tried again; later writes to the same places take theirs.
 //
 // Add, TakeSnapshot and LetGo are the sequencer's thread's; the rest is
 // thread-safe. One lock, never held while the store or a callback is called, nor
@@ -106,10 +124,12 @@ class Applier {
   void LetGo();
   void TakeUp();
 
-  // Everything up to this revision is in the store. 0 if nothing was added.
-  Revision Applied() const;
+  // 0 if nothing was added.
+  ApplierProgress Progress() const;
   // Whether everything added is.
   bool Clean() const;
+  // Whether all that waits is what the store has left when it took the rest.
+  bool OnlyStuckWaits() const;
   ApplierStatus Status() const;
 
   // Time has passed: see whether a flush is due.
@@ -151,6 +171,8 @@ class Applier {
   struct Attempt {
     std::vector<Write> writes;
     Revision through = 0;
+    // Whether what is stuck is among it.
+    bool stuck_too = false;
     // When views that are in the way are ended; infinite until one was seen.
     absl::Duration views_end = absl::InfiniteDuration();
   };
@@ -165,8 +187,23 @@ class Applier {
   void Apply(Attempt attempt);
   // How long until what failed is tried again; zero if nothing has.
   absl::Duration RetryDelay();
+  // Whether there is something to bring to the store at `now`.
+  bool IsDue(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool RetryIsDue(absl::Duration now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is to be brought there: all, or what is not stuck.
+  std::vector<Write> TakeWrites(bool stuck_too)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What a later write takes the place of is not stuck any more.
+  void DropStuck(const Write& later) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After a batch of which `left` was left.
+  void KeepStuck(std::vector<LeftWrite> left, bool stuck_tried)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What keeps writes from the store now; OK if nothing does.
+  absl::Status Trouble() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes note of how an attempt ended; `base` is what the store is now.
-  void Applied(Revision through, SnapshotOr base, Garbage* garbage)
+  void Applied(Revision through, std::vector<LeftWrite> left, bool stuck_tried,
+               SnapshotOr base, Garbage* garbage)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Refused(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -196,6 +233,12 @@ class Applier {
   PendingWrites fresh_ ABSL_GUARDED_BY(mutex_);
   size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t fresh_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Those in pending_ that the store has left, by the key of the path; and when
+  // they are tried again.
+  std::map<std::string, LeftWrite> stuck_ ABSL_GUARDED_BY(mutex_);
+  uint64_t stuck_version_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration stuck_delay_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration stuck_retry_at_ ABSL_GUARDED_BY(mutex_);
   // By the monotonic clock: when the oldest of each was added.
   absl::Duration pending_since_ ABSL_GUARDED_BY(mutex_);
   absl::Duration fresh_since_ ABSL_GUARDED_BY(mutex_);

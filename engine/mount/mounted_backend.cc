@@ -41,8 +41,9 @@ MountedBackend::MountedBackend(Mount mount, Options options)
   if (custody_ == Custody::kCached && options.flush != nullptr) {
     applier.apply = [backend = backend_.get(),
                      flush = std::move(options.flush)](
-                        std::vector<Write> writes, Revision revision) {
-      return flush(*backend, std::move(writes), revision);
+                        std::vector<Write> writes, Revision revision,
+                        std::vector<LeftWrite>* left) {
+      return flush(*backend, std::move(writes), revision, left);
     };
   }
   applier_ = std::make_unique<Applier>(std::move(applier));
@@ -109,6 +110,26 @@ void MountedBackend::TakeUpStore() {
   if (applier_ != nullptr) applier_->TakeUp();
 }
 
+void MountedBackend::AddStuck(const ApplierStatus& applier,
+                              BackendHealth* health) const {
+  if (applier.stuck_writes == 0) return;
+  if (health->state == BackendHealth::State::kUp) {
+    health->state = BackendHealth::State::kDegraded;
+  }
+  for (const LeftWrite& left : applier.stuck) {
+    health->problems.push_back(absl::StrCat(
+        "the write of ", at_.Join(left.write.path).ToText(), " by revision ",
+        left.write.revision, " is not in the store yet: ",
+        std::string(left.why.message()),
+        "; readers see it, and it can be written again or deleted"));
+  }
+  if (applier.stuck_writes > applier.stuck.size()) {
+    health->problems.push_back(
+        absl::StrCat("and ", applier.stuck_writes - applier.stuck.size(),
+                     " more writes like these"));
+  }
+}
+
 MountStatus MountedBackend::Status() const {
   MountStatus status;
   status.at = at_;
@@ -122,6 +143,7 @@ MountStatus MountedBackend::Status() const {
   absl::Status why = down();
   if (applier_ != nullptr) {
     status.applier = applier_->Status();
+    AddStuck(*status.applier, &status.health);
     if (why.ok()) why = status.applier->health;
   }
   if (!why.ok()) {

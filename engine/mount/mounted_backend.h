@@ -75,7 +75,9 @@ class MountedBackend {
     // Required if writes are applied later; outlives the mount.
     JobPool* jobs = nullptr;
     // As in ApplierOptions. `flush` is what `apply` is there, of a cache.
-    std::function<absl::Status(Backend&, std::vector<Write>, Revision)> flush;
+    std::function<absl::Status(Backend&, std::vector<Write>, Revision,
+                               std::vector<LeftWrite>*)>
+        flush;
     std::function<void()> on_change;
   };
 
@@ -118,10 +120,17 @@ class MountedBackend {
   void TakeUpStore();
 
   MountStatus Status() const;
+  // As of the applier; false if there is none.
+  bool OnlyStuckWaits() const {
+    return applier_ != nullptr && applier_->OnlyStuckWaits();
+  }
   // Calls `done` when all that is decided so far is in the backend.
   void Flush(absl::AnyInvocable<void(absl::Status)> done);
 
  private:
+  // What its store has left, for people.
+  void AddStuck(const ApplierStatus& applier, BackendHealth* health) const;
+
   const Path at_;
   const std::unique_ptr<Backend> backend_;
   const std::optional<CachePolicy> cache_;

@@ -42,6 +42,14 @@ class Flushes {
   MountOperations::Done done_;
 };
 
+// Whether a mount may go: what its store left when it took all the rest keeps
+// nobody from unmounting it.
+bool MayLeave(const MountedBackend& mounted, Sequencer::Unapplied unapplied,
+              const absl::Status& flushed) {
+  return flushed.ok() || unapplied == Sequencer::Unapplied::kDiscard ||
+         mounted.OnlyStuckWaits();
+}
+
 // Why a mount is not unmounted.
 absl::Status NotApplied(const MountedBackend& mounted,
                         const absl::Status& why) {
@@ -165,7 +173,7 @@ void MountOperations::Unmount(const Path& at, Sequencer::Unapplied unapplied,
     return;
   }
   leaving->mounted->Flush([this, leaving](absl::Status status) {
-    if (status.ok() || leaving->unapplied == Sequencer::Unapplied::kDiscard) {
+    if (MayLeave(*leaving->mounted, leaving->unapplied, status)) {
       Leave(leaving, status);
     } else {
       leaving->done(NotApplied(*leaving->mounted, status));
@@ -183,8 +191,7 @@ void MountOperations::Leave(const SharedLeaving& leaving,
           return;
         }
         leaving->mounted->Flush([this, leaving](absl::Status rest) {
-          if (rest.ok() ||
-              leaving->unapplied == Sequencer::Unapplied::kDiscard) {
+          if (MayLeave(*leaving->mounted, leaving->unapplied, rest)) {
             Remove(leaving);
           } else {
             Stay(leaving, NotApplied(*leaving->mounted, rest));
@@ -220,7 +227,7 @@ void MountOperations::End(Leaving* leaving, Revision revision) {
   }
   if (unmounted.discarded_writes > 0) {
     spdlog::warn("the mount at {} was unmounted, and {} writes that its store "
-                 "did not have were discarded, as was asked for",
+                 "did not have were discarded",
                  leaving->mounted->at().ToText(), unmounted.discarded_writes);
   }
   leaving->mounted.reset();

@@ -80,6 +80,14 @@ absl::Status CheckConfigured(const Config& config,
   return absl::OkStatus();
 }
 
+// Stands in for a mount that cannot be opened, so that the rest is served.
+Mount DownMount(const MountConfig& mount, const absl::Status& why,
+                MountFactory* factory) {
+  spdlog::error("the mount at {} is down: {}", mount.at.ToText(),
+                std::string(why.message()));
+  return factory->MakeDown(mount, why);
+}
+
 // The mounts that the configuration names.
 absl::Status OpenConfigured(const Config& config, Revision last_revision,
                             MountFactory* factory,
@@ -87,11 +95,13 @@ absl::Status OpenConfigured(const Config& config, Revision last_revision,
   for (const MountConfig& mount : config.mounts) {
     absl::StatusOr<Mount> opened = factory->Open(
         mount, MountFactory::Source::kConfiguration, last_revision);
-    if (!opened.ok()) {
+    if (!opened.ok() && mount.backend == BackendKind::kRocksDb) {
+      // The store itself.
       return Annotate(opened.status(),
                       absl::StrCat("the mount at ", mount.at.ToText(),
                                    " cannot be opened: "));
     }
+    if (!opened.ok()) opened = DownMount(mount, opened.status(), factory);
     mounts->push_back(*std::move(opened));
   }
   return absl::OkStatus();
@@ -130,11 +140,7 @@ absl::Status OpenRecorded(const RocksDbStore& store, Revision last_revision,
     if (!opened.ok() && mount->backend == BackendKind::kRocksDb) {
       return opened.status();
     }
-    if (!opened.ok()) {
-      spdlog::error("the mount at {} is down: {}", mount->at.ToText(),
-                    std::string(opened.status().message()));
-      opened = factory->MakeDown(*mount, opened.status());
-    }
+    if (!opened.ok()) opened = DownMount(*mount, opened.status(), factory);
     opened->definition = definition;
     mounts->push_back(*std::move(opened));
   }

@@ -139,14 +139,31 @@ TEST_F(MountConfigTest, FilesEditedWhileTheServerWasDownAreReset) {
   EXPECT_EQ(ResetsAfter(revision), std::vector<std::string>{"/f"});
 }
 
-TEST_F(MountConfigTest, OneThatCannotBeOpenedRefusesToStart) {
+TEST_F(MountConfigTest, OneThatCannotBeOpenedKeepsNothingElseFromBeingServed) {
   std::ofstream(In("f")) << "no directory";
   Write("- {path: /f, backend: filesystem, directory: " + In("f") + "}\n");
   const absl::Status started = Start();
-  ASSERT_FALSE(started.ok());
-  EXPECT_NE(started.message().find("the mount at /f cannot be opened"),
-            absl::string_view::npos)
-      << started;
+  ASSERT_TRUE(started.ok()) << started;
+  const std::unique_ptr<Client> client = NewClient();
+  client->Set("/x", "1");
+  EXPECT_EQ(client->Get("/x"), "1");
+  const v1::MountInfo down = MountClient(client->channel()).At("/f");
+  EXPECT_EQ(down.state(), v1::MOUNT_STATE_DOWN);
+  ASSERT_GE(down.problems_size(), 1);
+  EXPECT_NE(down.problems(0).find(In("f")), std::string::npos)
+      << down.problems(0);
+  v1::SetStateRequest write;
+  write.mutable_path()->set_text("/f/x");
+  write.mutable_value()->set_int_value(1);
+  EXPECT_EQ(CodeAndReason(client->SetState(write).status),
+            "UNAVAILABLE / MOUNT_UNAVAILABLE");
+  // Once that is put right it is there again.
+  std::filesystem::remove(In("f"));
+  std::filesystem::create_directory(In("f"));
+  std::ofstream(In("f/x.json")) << "2";
+  StopAndStart("- {path: /f, backend: filesystem, directory: " + In("f") +
+               "}\n");
+  EXPECT_EQ(NewClient()->Get("/f/x"), "2");
 }
 
 TEST_F(MountConfigTest, TheFileStandsBeforeWhatWasMountedByACall) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,8 @@ class FaultyBackend : public Backend {
   bool keeps_snapshots() const override { return backend_->keeps_snapshots(); }
   absl::Status Apply(absl::Span<const Write> writes,
                      Revision revision) override;
+  absl::Status ApplyPossible(absl::Span<const Write> writes, Revision revision,
+                             std::vector<LeftWrite>* left) override;
   Revision applied_revision() const override {
     return backend_->applied_revision();
   }

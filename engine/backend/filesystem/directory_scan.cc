@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -46,6 +47,7 @@ class Scanner {
       Unreadable(place, errno);
       return;
     }
+    NoteIfClosed(fd.get(), place);
     const std::pair<dev_t, ino_t> id = {status.st_dev, status.st_ino};
     if (std::find(above_.begin(), above_.end(), id) != above_.end()) {
       Problem(place.name, "is a link to a directory that it is in: not "
@@ -71,6 +73,32 @@ class Scanner {
   }
 
  private:
+  // Whether files can be made in a directory.
+  void NoteIfClosed(int fd, const Place& place) {
+    // The root's is known (StateDirectory::IsWritable).
+    if (place.name.empty() || place.linked) return;
+    if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+      scan_.obstacles[place.name] = {
+          absl::StrCat("the directory ", Quoted(place.name),
+                       " takes no files (",
+                       std::generic_category().message(errno), ")"),
+          /*closed=*/true};
+    } else if (IsClosed(place.name.substr(0, place.name.rfind('/')))) {
+      scan_.open_in_closed.insert(place.name);
+    }
+  }
+
+  bool IsClosed(const std::string& name) const {
+    const auto found = scan_.obstacles.find(name);
+    return found != scan_.obstacles.end() && found->second.closed;
+  }
+
+  void Obstacle(const std::string& name, std::string_view is) {
+    scan_.obstacles[name] = {
+        absl::StrCat(Quoted(name), " ", AbslView(is), ": move it away"),
+        /*closed=*/false};
+  }
+
   void ScanNames(DIR* stream, const Place& place) {
     while (true) {
       errno = 0;
@@ -106,6 +134,7 @@ class Scanner {
                           : absl::StrCat("is a link that cannot be followed (",
                                          std::generic_category().message(errno),
                                          ")"));
+        Obstacle(full, "is a link that is not followed");
         return;
       }
       if (S_ISREG(status.st_mode)) visit_(target.get());
@@ -131,7 +160,10 @@ class Scanner {
   void ScanChildDirectory(int above, const std::string& name, Place place) {
     FileNames::Meaning meaning = names_.OfDirectory(name);
     if (meaning.kind == Kind::kMisspelled) Problem(place.name, meaning.problem);
-    if (meaning.kind != Kind::kSegment) return;
+    if (meaning.kind != Kind::kSegment) {
+      Obstacle(place.name, "is a directory");
+      return;
+    }
     place.path = place.path.Child(meaning.segment);
     // The files in it are a level deeper yet.
     if (place.path.depth() >= kMaxDepth) {
@@ -158,9 +190,13 @@ class Scanner {
                  "root: rename it"};
     }
     if (meaning.kind == Kind::kMisspelled) Problem(full, meaning.problem);
-    if (meaning.kind != Kind::kSegment && meaning.kind != Kind::kRoot) return;
+    if (meaning.kind != Kind::kSegment && meaning.kind != Kind::kRoot) {
+      Obstacle(full, "is no file of a node and no directory");
+      return;
+    }
     if (!S_ISREG(status.st_mode)) {
       Problem(full, "is no regular file: left out");
+      Obstacle(full, "is no regular file");
       return;
     }
     const Path path = meaning.kind == Kind::kRoot
@@ -179,6 +215,13 @@ class Scanner {
 
   void Unreadable(const Place& place, int error) {
     scan_.unreadable.push_back(place.path);
+    if (!place.name.empty()) {
+      scan_.obstacles[place.name] = {
+          absl::StrCat("the directory ", Quoted(place.name),
+                       " cannot be read (",
+                       std::generic_category().message(error), ")"),
+          /*closed=*/false};
+    }
     Problem(place.name,
             absl::StrCat("cannot be read (",
                          std::generic_category().message(error),

@@ -1,6 +1,8 @@
 #ifndef RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_SCAN_H_
 #define RESTATE_ENGINE_BACKEND_FILESYSTEM_DIRECTORY_SCAN_H_
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,17 @@ struct DirectoryScan {
   // Nodes at and below which something could not be looked at: what is missing
   // there is not gone.
   std::vector<Path> unreadable;
+  // Where no file of ours can be made, by name, and why: what is there is neither
+  // a file nor a directory of ours ("README"), or is a directory that cannot be
+  // used ("im", if that is closed).
+  struct Obstacle {
+    std::string why;
+    // Only what is directly in it: it is a directory that takes no files.
+    bool closed = false;
+  };
+  std::map<std::string, Obstacle> obstacles;
+  // Directories in closed ones that are not closed themselves.
+  std::set<std::string> open_in_closed;
   // What a crash has left, by name.
   std::vector<std::string> temporaries;
   // Lines for people, each naming a file.

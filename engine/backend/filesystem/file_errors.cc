@@ -1,9 +1,11 @@
 #include "engine/backend/filesystem/file_errors.h"
 
 #include <cerrno>
+#include <map>
 #include <string>
 #include <system_error>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/error/absl_view.h"
 #include "engine/error/error.h"
@@ -43,6 +45,8 @@ std::string_view Advice(int error) {
   }
 }
 
+constexpr char kErrorKey[] = "errno";
+
 }  // namespace
 
 absl::Status FileError(std::string_view doing, std::string_view directory,
@@ -55,7 +59,37 @@ absl::Status FileError(std::string_view doing, std::string_view directory,
                    IsValidUtf8(file) ? file : Quoted(file), ": ",
                    std::generic_category().message(error), "; ",
                    AbslView(Advice(error)), ". It is tried again"),
-      {{"file", file}});
+      {{"file", file}, {kErrorKey, name.empty() ? "0" : absl::StrCat(error)}});
+}
+
+bool IsOfOneFile(const absl::Status& status) {
+  const std::map<std::string, std::string> metadata = ErrorMetadata(status);
+  const auto found = metadata.find(kErrorKey);
+  int error = 0;
+  if (found == metadata.end() || !absl::SimpleAtoi(found->second, &error)) {
+    return false;
+  }
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case ENOTEMPTY:
+    case ELOOP:
+    case EXDEV:
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ENXIO:
+    case EBUSY:
+    case ETXTBSY:
+    case EFBIG:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace restate

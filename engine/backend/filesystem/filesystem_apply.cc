@@ -8,9 +8,16 @@
 //   6. the tree is swapped
 // After a crash the same batch comes again, and finds some of it done. What was
 // planned in 2 is not taken for edits then.
+//
+// A file that cannot be written for a reason of its own (ApplyPossible) is as if
+// the batch had not named what it gives: the tree keeps its value there, until the
+// write comes again.
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/backend/filesystem/file_errors.h"
 #include "engine/backend/filesystem/filesystem_backend.h"
 #include "engine/crash/crash_point.h"
 #include "engine/error/error.h"
@@ -35,6 +42,36 @@ struct FilesystemBackend::Step {
 
 absl::Status FilesystemBackend::Apply(absl::Span<const Write> writes,
                                       Revision revision) {
+  return ApplyFiles(writes, revision, nullptr);
+}
+
+absl::Status FilesystemBackend::ApplyPossible(absl::Span<const Write> writes,
+                                              Revision revision,
+                                              std::vector<LeftWrite>* left) {
+  Stuck stuck;
+  absl::Status status = ApplyFiles(writes, revision, &stuck);
+  if (!status.ok() || stuck.empty()) return status;
+  // What each path is to read, and the last commit that said so.
+  std::map<Path, Revision> decided;
+  for (const Write& write : writes) decided[write.path] = write.revision;
+  const Tree after = AfterWrites(Tree(), writes);
+  for (const auto& [path, why] : stuck) {
+    LeftWrite& one = left->emplace_back();
+    one.write.path = path;
+    one.write.scope = Write::Scope::kOwnValue;
+    one.write.value = tree::OwnValue(tree::Get(after, path));
+    one.why = why;
+    for (size_t depth = 0; depth <= path.depth(); ++depth) {
+      const auto found = decided.find(path.Ancestor(depth));
+      if (found == decided.end()) continue;
+      one.write.revision = std::max(one.write.revision, found->second);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FilesystemBackend::ApplyFiles(absl::Span<const Write> writes,
+                                           Revision revision, Stuck* stuck) {
   MutexLock io(&io_mutex_);
   Tree before;
   absl::Status status = directory_->CheckPresent();
@@ -45,15 +82,25 @@ absl::Status FilesystemBackend::Apply(absl::Span<const Write> writes,
   }
   if (!status.ok()) status = Refresh();
   if (!status.ok()) return status;
-  const Tree after = AfterWrites(before, writes);
+  Tree after = AfterWrites(before, writes);
   if (!read_only_) {
     const bool again = half_applied_;
-    status = WriteFiles(before, after, revision);
+    status = WriteFiles(before, after, revision, stuck);
     half_applied_ = !status.ok();
     if (!status.ok()) return status;
     // Edits may have waited for this.
     if (again && watcher_ != nullptr) watcher_->Poke();
   }
+  // What stays as it was.
+  const auto without_stuck = [stuck](const Tree& was, Tree is) {
+    if (stuck == nullptr || stuck->empty()) return is;
+    std::vector<OwnChange> back;
+    for (const auto& [path, why] : *stuck) {
+      back.push_back({path, tree::OwnValue(tree::Get(was, path))});
+    }
+    return ChangedContent(is, Path(), back);
+  };
+  after = without_stuck(before, std::move(after));
   int64_t more = 0;
   tree::Diff(before, after,
              [&more](const Path&, const Value* was, const Value* is) {
@@ -62,16 +109,16 @@ absl::Status FilesystemBackend::Apply(absl::Span<const Write> writes,
   MutexLock lock(&mutex_);
   own_values_ += static_cast<uint64_t>(more);
   tree_ = after;
-  heard_ = AfterWrites(heard_, writes);
+  heard_ = without_stuck(heard_, AfterWrites(heard_, writes));
   applied_revision_ = revision;
   return absl::OkStatus();
 }
 
 absl::Status FilesystemBackend::WriteFiles(const Tree& before,
                                            const Tree& after,
-                                           Revision revision) {
-  absl::StatusOr<std::vector<Step>> steps =
-      Steps(PlanFiles(files_, before, after));
+                                           Revision revision, Stuck* stuck) {
+  const FilePlan plan = PlanFiles(files_, before, after);
+  absl::StatusOr<std::vector<Step>> steps = Steps(plan, stuck);
   if (!steps.ok()) return steps.status();
   std::string lines;
   for (const Step& step : *steps) {
@@ -84,7 +131,9 @@ absl::Status FilesystemBackend::WriteFiles(const Tree& before,
     for (const Step& step : *steps) {
       if (step.content.has_value() == deletes) continue;
       if (some_taken) ReachCrashPoint(CrashPoint::kApplying);
-      if (status.ok()) status = Take(step, revision);
+      if (status.ok()) {
+        status = SetStuck(Take(step, revision), step.path, step.changes, stuck);
+      }
       some_taken = true;
     }
   }
@@ -102,16 +151,46 @@ absl::Status FilesystemBackend::WriteFiles(const Tree& before,
   return status;
 }
 
+absl::Status FilesystemBackend::SetStuck(const absl::Status& why,
+                                         const Path& path,
+                                         const std::vector<OwnChange>& changes,
+                                         Stuck* stuck) {
+  const bool alone = stuck != nullptr && !why.ok() && IsOfOneFile(why);
+  bool explained = true;
+  {
+    MutexLock lock(&mutex_);
+    if (alone) {
+      explained = !ObstacleTo(names_.FileOf(path)).empty();
+      blocked_[path] = std::string(why.message());
+    } else if (why.ok()) {
+      blocked_.erase(path);
+    }
+  }
+  if (!alone) return why;
+  // Something has changed that nobody has told of.
+  if (!explained && watcher_ != nullptr) watcher_->Poke();
+  for (const OwnChange& change : changes) stuck->emplace(change.path, why);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<FilesystemBackend::Step>> FilesystemBackend::Steps(
-    const FilePlan& plan) {
+    const FilePlan& plan, Stuck* stuck) {
   std::vector<Step> steps;
   for (const auto& [path, changes] : plan) {
-    absl::Status status = PickUp(path);
+    const size_t stuck_before = stuck == nullptr ? 0 : stuck->size();
+    absl::Status status = SetStuck(PickUp(path), path, changes, stuck);
     if (!status.ok()) return status;
+    if (stuck != nullptr && stuck->size() > stuck_before) continue;
     const FileEntry* entry = files_.Find(path);
-    // CanStore refuses these. One that has become a link since is left as it
-    // is, and what it says comes back as an edit.
-    if ((entry != nullptr && entry->linked) || IsBelowLink(path)) continue;
+    if ((entry != nullptr && entry->linked) || IsBelowLink(path)) {
+      // CanStore refuses these: it has become a link since.
+      status = SetStuck(FileError("write", options_.directory,
+                                  names_.FileOf(path), ELOOP),
+                        path, changes, stuck);
+      // Left as it is, and what it says comes back as an edit.
+      status.IgnoreError();
+      continue;
+    }
     const Tree content = entry == nullptr ? Tree() : entry->content;
     Step step{path, ChangedContent(content, path, changes), "", "", changes};
     if (SameTree(content, step.content)) continue;
@@ -130,8 +209,7 @@ absl::Status FilesystemBackend::Take(const Step& step, Revision revision) {
   if (entry != nullptr && !entry->problem.empty()) {
     // It could not even be read: whatever it is, it is not ours to move.
     if (entry->digest.empty()) {
-      return MakeError(Reason::kMountUnavailable, entry->problem,
-                       {{"file", name}});
+      return FileError("read", options_.directory, name, EINVAL);
     }
     // The write was decided before the file stopped parsing. What somebody
     // typed is not lost all the same.

@@ -64,7 +64,7 @@ absl::Status FilesystemBackend::Load() {
 
 absl::Status FilesystemBackend::LoadRecord() {
   absl::StatusOr<std::optional<FileText>> file =
-      directory_->Read(RecordName(), SIZE_MAX);
+      directory_->Read(RecordName(), kMaxRecordBytes);
   if (!file.ok()) return file.status();
   std::optional<FileRecord> record;
   if (file->has_value()) record = FileRecord::Parse((*file)->text);
@@ -144,12 +144,52 @@ absl::Status FilesystemBackend::CanStore(const Write& write) const {
       absl::Status names = names_.CheckNames(path);
       if (!names.ok()) return names;
     }
+    const std::string obstacle = ObstacleTo(names_.FileOf(path));
+    if (!obstacle.empty()) return refuse(obstacle);
+    if (const auto blocked = blocked_.find(path); blocked != blocked_.end()) {
+      return refuse(blocked->second);
+    }
+    if (entry != nullptr && WouldBeTooLarge(*entry, changes)) {
+      return refuse(absl::StrCat("the file ", names_.FileOf(path),
+                                 " would be larger than ",
+                                 options_.max_file_bytes,
+                                 " bytes: delete something that is in it"));
+    }
     if (changed.has_value()) {
       absl::Status storable = serializer_->CheckStorable(*changed);
       if (!storable.ok()) return refuse(StdView(storable.message()));
     }
   }
   return absl::OkStatus();
+}
+
+std::string FilesystemBackend::ObstacleTo(const std::string& file) const {
+  // The closed directory that the next name would be made in.
+  const DirectoryScan::Obstacle* closed = nullptr;
+  for (size_t end = 0; end != std::string::npos;) {
+    end = file.find('/', end == 0 ? 0 : end + 1);
+    const std::string name = file.substr(0, end);
+    const auto found = obstacles_.find(name);
+    if (found != obstacles_.end()) {
+      if (!found->second.closed) return found->second.why;
+      closed = &found->second;
+    } else if (open_in_closed_.contains(name)) {
+      closed = nullptr;
+    }
+  }
+  return closed == nullptr ? "" : closed->why;
+}
+
+bool FilesystemBackend::WouldBeTooLarge(
+    const FileEntry& entry, const std::vector<OwnChange>& changes) const {
+  // Each with its key, in the longest spelling, and indented.
+  size_t bytes = static_cast<size_t>(entry.identity.size);
+  for (const OwnChange& change : changes) {
+    if (!change.own.has_value()) continue;
+    bytes += serializer_->Serialize(*change.own).size() +
+             6 * change.path.key().size() + 256;
+  }
+  return bytes > options_.max_file_bytes;
 }
 
 std::string FilesystemBackend::content_mark() const {

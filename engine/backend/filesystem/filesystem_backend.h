@@ -90,6 +90,8 @@ class FilesystemBackend : public Backend {
   absl::Status CanStore(const Write& write) const override;
   absl::Status Apply(absl::Span<const Write> writes,
                      Revision revision) override;
+  absl::Status ApplyPossible(absl::Span<const Write> writes, Revision revision,
+                             std::vector<LeftWrite>* left) override;
   // Of a read-only directory it is kept in memory only.
   Revision applied_revision() const override;
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override;
@@ -106,6 +108,11 @@ class FilesystemBackend : public Backend {
 
  private:
   struct Step;
+  // Own values that stay as they are, and why: their file cannot be written.
+  using Stuck = std::map<Path, absl::Status>;
+
+  // A record is small beside the files that it is about.
+  static constexpr size_t kMaxRecordBytes = size_t{256} << 20;
 
   FilesystemBackend(const FilesystemOptions& options,
                     std::unique_ptr<StateDirectory> directory);
@@ -115,6 +122,13 @@ class FilesystemBackend : public Backend {
   absl::Status LoadRecord();
   absl::Status RewriteRecord();
   void NoteEditsWhileClosed();
+
+  // Why the file of a node cannot be made or replaced, if that is known; empty if
+  // it is not.
+  std::string ObstacleTo(const std::string& file) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool WouldBeTooLarge(const FileEntry& entry,
+                       const std::vector<OwnChange>& changes) const;
 
   // filesystem_rescan.cc. REQUIRES: io_mutex_.
   absl::Status Refresh();
@@ -129,10 +143,16 @@ class FilesystemBackend : public Backend {
   const Tree& FilesTree();
 
   // filesystem_apply.cc. REQUIRES: io_mutex_.
+  // Where `stuck` is null, a file that cannot be written is an error.
+  absl::Status ApplyFiles(absl::Span<const Write> writes, Revision revision,
+                          Stuck* stuck);
   absl::Status WriteFiles(const Tree& before, const Tree& after,
-                          Revision revision);
-  absl::StatusOr<std::vector<Step>> Steps(const FilePlan& plan);
+                          Revision revision, Stuck* stuck);
+  absl::StatusOr<std::vector<Step>> Steps(const FilePlan& plan, Stuck* stuck);
   absl::Status Take(const Step& step, Revision revision);
+  // OK if only the file of `path` cannot be written, which is noted then.
+  absl::Status SetStuck(const absl::Status& why, const Path& path,
+                        const std::vector<OwnChange>& changes, Stuck* stuck);
   // Makes lines durable that record_ has given.
   absl::Status AppendToRecord(const std::string& lines);
   // The lines for files whose edits the tree has by now.
@@ -171,6 +191,8 @@ class FilesystemBackend : public Backend {
   // Changed with io_mutex_ and mutex_ both held, so that one is enough to read.
   FileSet files_;
   std::set<Path> linked_directories_;
+  std::map<std::string, DirectoryScan::Obstacle> obstacles_;
+  std::set<std::string> open_in_closed_;
   bool read_only_ = false;
 
   Tree tree_ ABSL_GUARDED_BY(mutex_);
@@ -186,6 +208,8 @@ class FilesystemBackend : public Backend {
   std::vector<std::string> scan_problems_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> conflicts_ ABSL_GUARDED_BY(mutex_);
   std::string watch_problem_ ABSL_GUARDED_BY(mutex_);
+  // Files that could not be written when they were tried last, and why.
+  std::map<Path, std::string> blocked_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace restate

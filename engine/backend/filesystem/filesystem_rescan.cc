@@ -63,7 +63,7 @@ absl::Status FilesystemBackend::Reattach() {
   if (!root.ok()) return root.status();
   StateDirectory found(options_.directory, *std::move(root));
   absl::StatusOr<std::optional<FileText>> file =
-      found.Read(std::string(StateDirectory::kRecordName), SIZE_MAX);
+      found.Read(std::string(StateDirectory::kRecordName), kMaxRecordBytes);
   if (!file.ok()) return file.status();
   std::optional<FileRecord> record;
   if (file->has_value()) record = FileRecord::Parse((*file)->text);
@@ -77,7 +77,7 @@ absl::Status FilesystemBackend::Reattach() {
 absl::Status FilesystemBackend::Refresh() {
   absl::Status present = FindDirectory();
   if (!present.ok()) return present;
-  const DirectoryScan scan =
+  DirectoryScan scan =
       ScanDirectory(*directory_, names_, [this](int fd) {
         if (watcher_ != nullptr) watcher_->Watch(fd);
       });
@@ -116,6 +116,9 @@ absl::Status FilesystemBackend::Refresh() {
   linked_directories_ = {scan.linked_directories.begin(),
                          scan.linked_directories.end()};
   scan_problems_ = scan.problems;
+  obstacles_ = std::move(scan.obstacles);
+  open_in_closed_ = std::move(scan.open_in_closed);
+  blocked_.clear();
   watch_problem_ = watch_problem;
   return absl::OkStatus();
 }

@@ -121,13 +121,20 @@ FileDescriptor StateDirectory::OpenToRead(const std::string& name,
     const bool is_file = prefix.size() == name.size();
     const int flags =
         is_file ? O_RDONLY | O_NONBLOCK | O_CLOEXEC : kDirectoryFlags;
-    FileDescriptor next(openat(at.get(), last.c_str(), flags | O_NOFOLLOW));
     struct stat status;
-    if (!next.valid() &&
-        fstatat(at.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISLNK(status.st_mode)) {
+    if (fstatat(at.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      at = FileDescriptor();
+      return false;
+    }
+    FileDescriptor next;
+    if (S_ISLNK(status.st_mode)) {
       *linked = true;
       next = OpenBeneath(prefix, flags);
+    } else if (is_file && !S_ISREG(status.st_mode)) {
+      // Opening a device can do something.
+      errno = EINVAL;
+    } else {
+      next = FileDescriptor(openat(at.get(), last.c_str(), flags | O_NOFOLLOW));
     }
     at = std::move(next);
     return at.valid();
@@ -172,7 +179,10 @@ absl::StatusOr<std::optional<FileIdentity>> StateDirectory::Look(
   bool linked;
   FileDescriptor fd = OpenToRead(name, &linked);
   struct stat status;
-  if (fd.valid() && fstat(fd.get(), &status) == 0) return IdentityOf(status);
+  if (fd.valid() && fstat(fd.get(), &status) == 0) {
+    if (S_ISREG(status.st_mode)) return IdentityOf(status);
+    errno = EINVAL;
+  }
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   return FileError("read", path_, name, errno);
 }
@@ -289,8 +299,12 @@ absl::Status StateDirectory::SyncDirectories() {
   for (const std::string& directory : unsynced_) {
     const FileDescriptor fd =
         OpenParentToWrite(directory.empty() ? "x" : directory + "/x", false);
-    // Gone again: the directory above it is in the set too.
-    if (!fd.valid() && errno == ENOENT) continue;
+    // Gone again: the directory above it is in the set too. Or nobody may open it
+    // any more, which keeps no other file from being durable.
+    if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR ||
+                        errno == ELOOP || errno == EACCES)) {
+      continue;
+    }
     if (!fd.valid() || fsync(fd.get()) != 0) {
       return FileError("write", path_, directory, errno);
     }

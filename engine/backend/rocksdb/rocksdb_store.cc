@@ -79,13 +79,17 @@ void AppendJournal(const CommitBatch& changes,
         disk_format::JournalKey(release.mount, release.through + 1, 0));
   }
   std::map<std::pair<uint32_t, Revision>, uint32_t> numbers;
+  const auto put = [&](uint32_t mount, const Write& write) {
+    const uint32_t number = numbers[{mount, write.revision}]++;
+    batch->Put(instance.journal(),
+               disk_format::JournalKey(mount, write.revision, number),
+               disk_format::EncodeJournal(write));
+  };
+  for (const JournalRelease& release : changes.journal_releases) {
+    for (const Write& write : release.left) put(release.mount, write);
+  }
   for (const MountWrites& mount : changes.journal) {
-    for (const Write& write : mount.writes) {
-      const uint32_t number = numbers[{mount.mount, write.revision}]++;
-      batch->Put(instance.journal(),
-                 disk_format::JournalKey(mount.mount, write.revision, number),
-                 disk_format::EncodeJournal(write));
-    }
+    for (const Write& write : mount.writes) put(mount.mount, write);
   }
 }
 
@@ -219,7 +223,8 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
   }
   for (const JournalRelease& release : batch.journal_releases) {
     Revision& through = released_[release.mount];
-    through = std::max(through, release.through);
+    // What was left lies below that: the next one deletes from the beginning.
+    through = release.left.empty() ? std::max(through, release.through) : -1;
   }
   const uint64_t sequence = (*instance)->db().GetLatestSequenceNumber();
   for (const MountWrites& mount : batch.mounts) {

@@ -512,6 +512,37 @@ TEST_F(RocksDbStoreTest, TheJournalKeepsTheOrderAndIsReleasedByMount) {
   EXPECT_EQ(JournalOf(*store_, 256).size(), 1u);
 }
 
+TEST_F(RocksDbStoreTest, AReleaseKeepsWhatWasLeft) {
+  constexpr auto kOwn = Write::Scope::kOwnValue;
+  ASSERT_EQ(Open(), absl::OkStatus());
+  CommitBatch batch{7, 1000, {}};
+  batch.journal = {{1,
+                    {WriteOf("/a", kOwn, Value::Int(1), 5),
+                     WriteOf("/b", kOwn, Value::Int(1), 5),
+                     WriteOf("/c", kOwn, Value::Int(1), 6)}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  const Write a = WriteOf("/a", kOwn, Value::Int(1), 5);
+  const Write c = WriteOf("/c", kOwn, Value::Int(1), 6);
+  batch = CommitBatch{7, 1000, {}};
+  batch.journal_releases = {{1, 6, {a, c}}};
+  batch.journal = {{1, {WriteOf("/d", kOwn, Value::Int(1), 7)}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1),
+            Lines({"5 /a OWN 1", "6 /c OWN 1", "7 /d OWN 1"}));
+  // Less is left of the same, and then of more.
+  batch = CommitBatch{7, 1000, {}};
+  batch.journal_releases = {{1, 6, {c}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines({"6 /c OWN 1", "7 /d OWN 1"}));
+  ASSERT_EQ(Open(), absl::OkStatus());
+  batch.journal_releases = {{1, 7, {c}}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines({"6 /c OWN 1"}));
+  batch.journal_releases = {{1, 7}};
+  ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
+  EXPECT_EQ(JournalOf(*store_, 1), Lines());
+}
+
 TEST_F(RocksDbStoreTest, AStoreWithoutAJournalGetsOne) {
   ASSERT_EQ(Open(), absl::OkStatus());
   auto mount = *store_->OpenMount(Path());

@@ -155,6 +155,7 @@ class MountsTest : public testing::Test {
     elsewhere_ = std::make_shared<StoreElsewhere>();
     elsewhere_->Apply({{Write{Path(), Write::Scope::kSubtree, crash_root_}}},
                       crash_revision_);
+    elsewhere_->Obstruct(old->obstructed());
     // The old one goes down its own way, seen by nobody.
     sequencer_.reset();
     std::filesystem::remove_all(directory_);

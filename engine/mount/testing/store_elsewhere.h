@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_MOUNT_TESTING_STORE_ELSEWHERE_H_
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/faulty/fault_plan.h"
 #include "engine/backend/memory/memory_backend.h"
+#include "engine/path/path.h"
 #include "engine/sync/mutex.h"
 #include "engine/tree/tree.h"
 
@@ -31,6 +33,15 @@ class StoreElsewhere {
     }
     revision_ = revision;
   }
+  // Writes below it are left by ApplyPossible while others are applied.
+  void Obstruct(std::optional<Path> path) {
+    MutexLock lock(&mutex_);
+    obstructed_ = std::move(path);
+  }
+  std::optional<Path> obstructed() const {
+    MutexLock lock(&mutex_);
+    return obstructed_;
+  }
   Tree root() const {
     MutexLock lock(&mutex_);
     return root_;
@@ -43,6 +54,7 @@ class StoreElsewhere {
  private:
   mutable Mutex mutex_;
   Tree root_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Path> obstructed_ ABSL_GUARDED_BY(mutex_);
   Revision revision_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -64,6 +76,19 @@ class ElsewhereBackend final : public Backend {
       store_->Apply(writes, revision);
       return absl::OkStatus();
     });
+  }
+  absl::Status ApplyPossible(absl::Span<const Write> writes, Revision revision,
+                             std::vector<LeftWrite>* left) override {
+    const std::optional<Path> obstructed = store_->obstructed();
+    std::vector<Write> rest;
+    for (const Write& write : writes) {
+      if (obstructed.has_value() && obstructed->Contains(write.path)) {
+        left->push_back({write, absl::UnavailableError("in the way")});
+      } else {
+        rest.push_back(write);
+      }
+    }
+    return Apply(rest, revision);
   }
   Revision applied_revision() const override { return store_->revision(); }
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot() override {
