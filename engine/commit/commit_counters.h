@@ -17,7 +17,7 @@ namespace restate {
 // counts; anybody may read.
 struct CommitCounters {
   // One for each CommitOrigin.
-  static constexpr size_t kOrigins = 4;
+  static constexpr size_t kOrigins = 5;
 
   // Published commits, and operations in them that changed something or pinged:
   // those of clients and the like by the commit's origin, and derived writes.

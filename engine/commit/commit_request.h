@@ -116,7 +116,8 @@ struct LeaseExpiry {
 };
 
 // Who caused a commit.
-enum class CommitOrigin { kClient, kMount, kExpired, kFile };
+// kDerivation: what was put off is computed again.
+enum class CommitOrigin { kClient, kMount, kExpired, kFile, kDerivation };
 
 // Of commits that come one after the other, such as those of one stream. The
 // sequencer's own.

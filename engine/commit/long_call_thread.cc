@@ -2,16 +2,26 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
+#include <optional>
 #include <utility>
+#include <variant>
 
 #include "engine/lua/lua_runtime.h"
 
 namespace restate {
 namespace {
 
-// Of 0 to 19: a sixtieth of the weight of other threads, where these want all of
-// the processors.
-constexpr int kNice = 19;
+// Of 0 to 19: a ninth of the weight of other threads, where these want all of the
+// processors. With the least, a sixtieth, a function of some milliseconds takes a
+// second on a machine that is busy, and who writes its source waits for it.
+constexpr int kNice = 10;
+
+// Whether a client waits for the commit.
+bool SomebodyWaitsFor(const CommitRequest& request) {
+  return !request.derivation.has_value() ||
+         !std::holds_alternative<ComputeAgain>(*request.derivation);
+}
 
 }  // namespace
 
@@ -52,16 +62,38 @@ void LongCallThread::PassOn() {
       if (!commit_.has_value()) break;
       commit.swap(commit_);
     }
-    AwaitCalls(commit->request.long_calls.get());
+    AwaitCalls(commit->request.long_calls.get(),
+               SomebodyWaitsFor(commit->request) ? longest_wait_
+                                                 : absl::InfiniteDuration());
     made_(*std::move(commit));
   }
 }
 
-void LongCallThread::AwaitCalls(LongCalls* calls) {
+void LongCallThread::AwaitCalls(LongCalls* calls,
+                                absl::Duration longest_wait) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto waited = [&] {
+    return calls->waited() +
+           absl::FromChrono(std::chrono::steady_clock::now() - began);
+  };
   MutexLock lock(&slow_mutex_);
   calls_ = calls;
+  ++wait_;
   slow_wake_.NotifyAll();
-  while (calls_ != nullptr) slow_wake_.Wait(&slow_mutex_);
+  while (calls_ != nullptr) {
+    if (longest_wait == absl::InfiniteDuration()) {
+      slow_wake_.Wait(&slow_mutex_);
+      continue;
+    }
+    const absl::Duration left = longest_wait - waited();
+    if (left <= absl::ZeroDuration()) {
+      calls->EndWait();
+      calls_ = nullptr;
+    } else {
+      slow_wake_.WaitFor(&slow_mutex_, left);
+    }
+  }
+  calls->AddWait(absl::FromChrono(std::chrono::steady_clock::now() - began));
 }
 
 void LongCallThread::MakeCalls() {
@@ -70,17 +102,25 @@ void LongCallThread::MakeCalls() {
   setpriority(PRIO_PROCESS, 0, kNice);
   LuaRuntime runtime;
   while (true) {
-    LongCalls* calls = nullptr;
+    // A copy: whoever waits may go on with the commit before this is made.
+    std::optional<LongCall> call;
+    uint64_t wait = 0;
     {
       MutexLock lock(&slow_mutex_);
       while (calls_ == nullptr && !slow_stopped_) slow_wake_.Wait(&slow_mutex_);
       if (calls_ == nullptr) return;
-      calls = calls_;
+      wait = wait_;
+      if (const LongCall* const next = calls_->next(); next != nullptr) {
+        call = *next;
+      } else {
+        calls_ = nullptr;
+        slow_wake_.NotifyAll();
+        continue;
+      }
     }
-    while (LongCall* const call = calls->next()) MakeLongCall(runtime, call);
+    MakeLongCall(runtime, &*call);
     MutexLock lock(&slow_mutex_);
-    calls_ = nullptr;
-    slow_wake_.NotifyAll();
+    if (calls_ != nullptr && wait_ == wait) *calls_->next() = *std::move(call);
   }
 }
 

@@ -1,12 +1,14 @@
 #ifndef RESTATE_ENGINE_COMMIT_LONG_CALL_THREAD_H_
 #define RESTATE_ENGINE_COMMIT_LONG_CALL_THREAD_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "engine/commit/commit_queue.h"
 #include "engine/derivation/long_calls.h"
 #include "engine/sync/mutex.h"
@@ -16,8 +18,9 @@ namespace restate {
 
 // Makes the calls of Lua functions that would take the sequencer too long, on a
 // thread of its own: so that a function that never ends costs others no more than
-// a trial of it. The system gives the thread the lowest priority, so that neither
-// does it cost them the processor where they need all of it.
+// a trial of it. The system gives the thread a low priority, so that neither does
+// it cost them much of the processor where they need all of it. A commit waits for
+// its calls no longer than a bound, unless nobody waits for it.
 //
 // Such a thread may be kept waiting anywhere, also where it holds a lock. So it
 // shares one with nobody but a second thread, an ordinary one, which takes commits
@@ -26,9 +29,11 @@ namespace restate {
 // Thread-safe. Lock order: none is taken while another is held.
 class LongCallThread {
  public:
-  // `made` takes commits on; it is called by the ordinary thread.
-  explicit LongCallThread(std::function<void(QueuedCommit)> made)
-      : made_(std::move(made)) {}
+  // `made` takes commits on; it is called by the ordinary thread. `longest_wait`:
+  // of a commit, for all of its calls.
+  LongCallThread(std::function<void(QueuedCommit)> made,
+                 absl::Duration longest_wait)
+      : made_(std::move(made)), longest_wait_(longest_wait) {}
   // Waits for the call that is under way.
   ~LongCallThread();
   LongCallThread(const LongCallThread&) = delete;
@@ -48,10 +53,12 @@ class LongCallThread {
   void PassOn();
   // The slow one.
   void MakeCalls();
-  // By the ordinary thread: waits until the slow one has made them.
-  void AwaitCalls(LongCalls* calls);
+  // By the ordinary thread: waits until the slow one has made them, or for
+  // `longest_wait` at most.
+  void AwaitCalls(LongCalls* calls, absl::Duration longest_wait);
 
   const std::function<void(QueuedCommit)> made_;
+  const absl::Duration longest_wait_;
 
   Mutex mutex_;
   CondVar wake_;
@@ -61,8 +68,10 @@ class LongCallThread {
   // Of the two threads.
   Mutex slow_mutex_;
   CondVar slow_wake_;
-  // To be made; null when they are.
+  // To be made; null when they are, or nobody waits for them any more.
   LongCalls* calls_ ABSL_GUARDED_BY(slow_mutex_) = nullptr;
+  // Another for each time that somebody waits.
+  uint64_t wait_ ABSL_GUARDED_BY(slow_mutex_) = 0;
   bool slow_stopped_ ABSL_GUARDED_BY(slow_mutex_) = false;
 
   Thread slow_thread_;

@@ -27,7 +27,8 @@ Sequencer::Sequencer(SequencerOptions options)
       derivation_engine_(options_.derivations),
       queue_(options_.queue),
       long_call_thread_(
-          [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); }) {}
+          [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); },
+          options_.derivations.longest_wait) {}
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
     SequencerOptions options) {
@@ -44,12 +45,14 @@ absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
   if (!status.ok()) return status;
   status = sequencer->long_call_thread_.Start();
   if (!status.ok()) return status;
-  if (sequencer->recompute_) {
+  std::optional<RecordChange> kept = sequencer->ProgressIsKept();
+  if (!sequencer->unknown_.empty() || kept.has_value()) {
     // Before anything else.
-    CommitRequest recompute;
-    recompute.derivation = RecomputeDerivations();
-    recompute.origin = CommitOrigin::kMount;
-    sequencer->Submit(std::move(recompute),
+    CommitRequest first;
+    first.derivation = ComputeAgain{std::move(sequencer->unknown_), {}};
+    first.origin = CommitOrigin::kDerivation;
+    if (kept.has_value()) first.records.push_back(*std::move(kept));
+    sequencer->Submit(std::move(first),
                       [](absl::StatusOr<CommitResult>) {});
   }
   status = sequencer->thread_.Start("restate-commit",
@@ -133,6 +136,7 @@ absl::Status Sequencer::Stop() {
 
 void Sequencer::Run() {
   while (true) {
+    ComputePutOff();
     CommitQueue::Work work = queue_.Take(options_.batch);
     for (auto& task : work.tasks) task();
     // The last ones may be set aside.
@@ -189,6 +193,8 @@ void Sequencer::RunBatch(std::vector<QueuedCommit> commits) {
   }
   if (ChangesDerivations(batch)) {
     derivations_ = batch.derivations;
+    derivation_engine_.Published(derivations_);
+    slices_wait_ = false;
     PublishState(batch.state->revision());
   }
   for (Batch::Answer& answer : batch.answers) {

@@ -328,11 +328,17 @@ class Sequencer {
                       const ExecutionContext& context, CommitRequest* request,
                       DerivationState* derivations, Execution* execution);
   // What is derived after the commit's changes of mounts, which `after` shows:
-  // more effects, and the state to publish.
+  // more effects, the state to publish, and what is to be recorded with it.
   absl::Status FollowMounts(const PublishedState& after,
                             std::optional<DerivationChange> change,
                             SequencedCommit* commit,
-                            DerivationState* derivations);
+                            DerivationState* derivations,
+                            std::vector<RecordChange>* records);
+  // Queues a commit that computes what was put off, if there is anything and none
+  // is under way: so other commits go on between two of them.
+  void ComputePutOff();
+  // What is derived is known from now on, if this record is written with it.
+  std::optional<RecordChange> ProgressIsKept() const;
   // What the store of derived values is to write.
   void AddDerivedWrites(const DerivationState& after, Revision revision,
                         CommitBatch* decision);
@@ -392,8 +398,14 @@ class Sequencer {
   LuaEqualities lua_equalities_;
   // As published.
   DerivationState derivations_;
-  // Whether the first commit is to compute everything anew.
-  bool recompute_ = false;
+  // Of what was derived before the start: what the first commit is to compute.
+  std::vector<Path> unknown_;
+  // The one whose derivations were computed again last; whether a commit for
+  // that is under way; whether the last one came to nothing, so that the next
+  // waits for another commit.
+  std::string last_slice_of_;
+  bool slice_under_way_ = false;
+  bool slices_wait_ = false;
   std::optional<Publication> publication_;
   CommitQueue queue_;
   // Ends before the queue.

@@ -179,6 +179,7 @@ void Sequencer::Publish(Batch& batch) {
   history_->Append(batch.group);
   derivations_ = batch.derivations;
   derivation_engine_.Published(derivations_);
+  slices_wait_ = false;
   PublishState(last_given_);
   for (Batch::Answer& answer : batch.answers) {
     answer.done(std::move(answer.result));

@@ -1,11 +1,15 @@
 // What a sequencer does so that what is derived follows each commit.
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/backend/memory/memory_backend.h"
 #include "engine/commit/overlay_reader.h"
 #include "engine/commit/sequencer.h"
 #include "engine/commit/sequencer_batch.h"
+#include "engine/derivation/progress_codec.h"
 
 namespace restate {
 namespace {
@@ -74,7 +78,8 @@ absl::Status Sequencer::Derive(const PublishedState& state, Overlay& overlay,
 
 absl::Status Sequencer::FollowMounts(
     const PublishedState& after, std::optional<DerivationChange> change,
-    SequencedCommit* commit, DerivationState* derivations) {
+    SequencedCommit* commit, DerivationState* derivations,
+    std::vector<RecordChange>* records) {
   Overlay overlay(&after.clients_tree());
   const auto can_store = [this](const Write& write) { return CanStore(write); };
   const ExecutionContext context{&overlay,         &derivations_.values,
@@ -90,7 +95,39 @@ absl::Status Sequencer::FollowMounts(
   absl::Status status =
       Derive(after, overlay, context, &request, derivations, &execution);
   commit->effects = std::move(execution.effects);
+  records->insert(records->end(), request.records.begin(),
+                  request.records.end());
   return status;
+}
+
+void Sequencer::ComputePutOff() {
+  if (slice_under_way_ || slices_wait_ || recovering_) return;
+  std::optional<ComputeAgain> slice =
+      DerivationEngine::NextSlice(derivations_, &last_slice_of_);
+  if (!slice.has_value()) return;
+  CommitRequest request;
+  request.derivation = *std::move(slice);
+  request.origin = CommitOrigin::kDerivation;
+  request.may_be_set_aside = true;
+  QueuedCommit commit{
+      std::move(request),
+      [this, before = derivations_.derivations](
+          const absl::StatusOr<CommitResult>& result) {
+        slice_under_way_ = false;
+        slices_wait_ = !result.ok() ||
+                       derivations_.derivations.SharesRootWith(before);
+      }};
+  slice_under_way_ = true;
+  // If there is no room now, it is tried again behind what is queued.
+  if (!queue_.Push(commit).ok()) slice_under_way_ = false;
+}
+
+std::optional<RecordChange> Sequencer::ProgressIsKept() const {
+  const std::string key(kProgressKeptKey);
+  if (options_.commit_store == nullptr || records_->Find(key) == epoch_) {
+    return std::nullopt;
+  }
+  return RecordChange{key, epoch_};
 }
 
 void Sequencer::AddDerivedWrites(const DerivationState& after,

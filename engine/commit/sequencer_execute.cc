@@ -33,6 +33,7 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
   const auto can_store = [this](const Write& write) { return CanStore(write); };
   Overlay::Savepoint savepoint = batch.overlay->Save();
   const DerivationState derivations = batch.derivations;
+  const size_t records = request.records.size();
   if (request.origin == CommitOrigin::kFile || request.expiry.has_value()) {
     // What is there is derived, whatever a file or a lease says.
     std::erase_if(request.operations, [&](const Operation& operation) {
@@ -58,6 +59,8 @@ absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
   if (!execution.ok()) {
     batch.overlay->Restore(std::move(savepoint));
     batch.derivations = derivations;
+    // It may be executed again.
+    request.records.resize(records);
   }
   return execution;
 }

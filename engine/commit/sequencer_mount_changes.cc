@@ -44,12 +44,13 @@ CommitGroup Sequencer::StageMountChange(
   for (const Path& path : leases_->Paths()) {
     if (at.Contains(path)) leases_->End(path);
   }
-  records_->Stage(records);
   const std::shared_ptr<const PublishedState> after =
       StateOfAllMounts(revision);
   SequencedCommit commit = MountCommit({at}, *after);
   // Nothing refuses a mount: what cannot be derived is an error there.
-  FollowMounts(*after, std::nullopt, &commit, derivations).IgnoreError();
+  FollowMounts(*after, std::nullopt, &commit, derivations, &records)
+      .IgnoreError();
+  records_->Stage(records);
   AddDerivedWrites(*derivations, revision, decision);
   CommitGroup group = std::make_shared<const std::vector<SequencedCommit>>(
       1, std::move(commit));

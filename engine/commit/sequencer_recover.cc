@@ -102,6 +102,7 @@ void Sequencer::Recover(const absl::Status& cause, Batch& batch) {
     if (!RefuseWithin(delay, BeingReopened(reopened))) return;
   }
   recovering_ = false;
+  slices_wait_ = false;
   for (MountSlot& slot : mounts_) slot.mounted->TakeUpStore();
   const CommitStoreState& found = options_.commit_store->state();
   reserved_ = found.reserved;

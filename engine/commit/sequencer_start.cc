@@ -103,11 +103,13 @@ absl::Status Sequencer::LoadDerivations() {
     if (!read.ok()) return read.status();
     values = std::move(read->tree);
   }
-  absl::StatusOr<DerivationState> loaded = derivation_engine_.Load(
-      options_.commit_store->state().records, values);
+  absl::StatusOr<DerivationEngine::Loaded> loaded = derivation_engine_.Load(
+      options_.commit_store->state().records, values,
+      // Without a store of its own no value is known.
+      options_.derived_store == nullptr ? std::string() : epoch_);
   if (!loaded.ok()) return loaded.status();
-  derivations_ = *std::move(loaded);
-  recompute_ = !derivations_.empty();
+  derivations_ = std::move(loaded->state);
+  unknown_ = std::move(loaded->unknown);
   return absl::OkStatus();
 }
 
@@ -238,20 +240,26 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
   for (const auto& [key, identity] : before) {
     reset.records.push_back({key, std::nullopt});
   }
+  // Nothing is unknown when this is decided.
+  std::optional<RecordChange> kept = ProgressIsKept();
+  if (kept.has_value() && (!places.empty() || unknown_.empty())) {
+    reset.records.push_back(*std::move(kept));
+  }
   if (places.empty() && reset.records.empty()) return absl::OkStatus();
 
   CommitGroup group;
   if (!places.empty()) {
     SequencedCommit commit = MountCommit(places, first);
-    if (recompute_) {
+    if (!derivations_.empty()) {
       // What is derived from what was reset follows in the same commit.
       DerivationState derivations;
-      absl::Status status = FollowMounts(first, RecomputeDerivations(),
-                                         &commit, &derivations);
+      absl::Status status =
+          FollowMounts(first, ComputeAgain{std::move(unknown_), {}}, &commit,
+                       &derivations, &reset.records);
       if (!status.ok()) return status;
       AddDerivedWrites(derivations, last_given_, &reset);
       derivations_ = std::move(derivations);
-      recompute_ = false;
+      unknown_.clear();
     }
     group = std::make_shared<const std::vector<SequencedCommit>>(
         1, std::move(commit));

@@ -19,6 +19,9 @@ DerivationCounts CountDerivations(const DerivationState& state) {
       case DerivationStatus::kStale:
         ++counts.stale;
         break;
+      case DerivationStatus::kOverBudget:
+        ++counts.over_budget;
+        break;
     }
   }
   return counts;

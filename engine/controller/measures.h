@@ -26,6 +26,7 @@ struct DerivationCounts {
   size_t ok = 0;
   size_t error = 0;
   size_t stale = 0;
+  size_t over_budget = 0;
 };
 DerivationCounts CountDerivations(const DerivationState& state);
 

@@ -1,5 +1,6 @@
 #include "engine/derivation/aggregate_update.h"
 
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -53,6 +54,7 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
                                   absl::StatusOr<Tree>* result) {
   const auto& aggregate =
       std::get<AggregateTransform>(definition_.transform);
+  progress->cold = false;
   // A leaf hides derived children, all at once.
   absl::StatusOr<NodeProbe> node =
       ProbeLayered(client_, derived_, definition_.sources.front(),
@@ -65,10 +67,14 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
   }
   const bool is_leaf =
       node->own.has_value() && node->own->is_leaf() && !node->has_children;
-  if (!progress->runaways.empty() && !touched.all &&
-      is_leaf == progress->source_was_leaf) {
+  if (progress->aggregate == 0 && !progress->runaways.empty() &&
+      !touched.all && is_leaf == progress->source_was_leaf) {
     absl::Status status = LookAgain(touched, progress, result);
-    if (!status.ok()) return status;
+    if (!status.ok()) {
+      // Which of them are well is not known any more.
+      Forget(progress);
+      return status;
+    }
     if (!result->ok() || !progress->runaways.empty()) {
       if (result->ok()) *result = FailureOf(*progress);
       return absl::OkStatus();
@@ -76,20 +82,36 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
   }
   progress->runaways.clear();
   AggregateState* state = table_->Find(derivation_, progress->aggregate);
-  touched.all |= state == nullptr || is_leaf != progress->source_was_leaf;
+  // One that is of nothing is quickly made.
+  const bool is_nothing =
+      !node->exists() && !derived_.HasBelow(definition_.sources.front());
+  touched.all |= state == nullptr || is_leaf != progress->source_was_leaf ||
+                 is_nothing;
   progress->source_was_leaf = is_leaf;
   if (touched.all) {
     state = table_->Start(derivation_, aggregate.combine,
                           !aggregate.group_by.empty());
+  } else if (progress->unseen != nullptr) {
+    unseen_ = *progress->unseen;
+    runaways_ = std::move(unseen_.runaways);
   }
   // Until it is done it must be done again from the beginning.
   progress->aggregate = 0;
+  progress->unseen = nullptr;
   *result = Tree();
   absl::Status status;
   if (touched.all) {
     status = SetAll(state, result);
   } else if (!is_leaf) {
-    status = SetTouched(touched, state, result);
+    unseen_.changed.insert(touched.names.begin(), touched.names.end());
+    status = SetTouched(std::exchange(unseen_, {}), state, result);
+  }
+  if (IsPutOff(status)) {
+    progress->aggregate = table_->Keep(derivation_);
+    unseen_.runaways = std::move(runaways_);
+    progress->unseen =
+        std::make_shared<const UnseenChildren>(std::move(unseen_));
+    return status;
   }
   if (!status.ok() || !result->ok()) return status;
   if (GivesUp()) {
@@ -144,6 +166,7 @@ absl::Status AggregateUpdate::FailureOf(const DerivationProgress& progress) {
 
 void AggregateUpdate::Forget(DerivationProgress* progress) {
   progress->aggregate = 0;
+  progress->unseen = nullptr;
   progress->runaways.clear();
   table_->NoteUnused(derivation_);
 }
@@ -165,28 +188,72 @@ absl::Status AggregateUpdate::SetAll(AggregateState* state,
   if (!all->tree.has_value() || !all->tree->is_map()) return absl::OkStatus();
   const Value::Map& children = all->tree->as_map();
   state->BeginFilling(children.size());
+  bool first = true;
+  absl::Status status;
   for (auto it = children.begin(); !it.at_end(); ++it) {
     if (it->key == kOwnValueKey) continue;
-    absl::Status status = SetChild(it->key, it->value, state);
+    // What has been read is put together at once, unless that takes calls.
+    if (HasFunctions() && !std::exchange(first, false)) {
+      status = calls_->Begin(definition_.definer);
+    }
+    if (status.ok()) status = SetChild(it->key, it->value, state);
+    if (IsPutOff(status)) {
+      auto names = std::make_shared<std::vector<std::string>>();
+      for (; !it.at_end(); ++it) {
+        if (it->key != kOwnValueKey) names->push_back(it->key);
+      }
+      unseen_.names = std::move(names);
+      break;
+    }
     if (!status.ok() || GivesUp()) return status;
   }
   state->EndFilling();
+  return status;
+}
+
+absl::Status AggregateUpdate::SetTouched(const UnseenChildren& unseen,
+                                         AggregateState* state,
+                                         absl::StatusOr<Tree>* result) {
+  bool first = true;
+  const auto set = [&](const std::string& name) {
+    if (!std::exchange(first, false)) {
+      absl::Status status = calls_->Begin(definition_.definer);
+      if (!status.ok()) return status;
+    }
+    return SetNamed(name, state, result);
+  };
+  for (auto it = unseen.changed.begin(); it != unseen.changed.end(); ++it) {
+    absl::Status status = set(*it);
+    if (IsPutOff(status)) {
+      unseen_ = unseen;
+      unseen_.changed = {it, unseen.changed.end()};
+      return status;
+    }
+    if (!status.ok() || !result->ok() || GivesUp()) return status;
+  }
+  if (unseen.names == nullptr) return absl::OkStatus();
+  for (size_t i = unseen.next; i < unseen.names->size(); ++i) {
+    absl::Status status = set((*unseen.names)[i]);
+    if (IsPutOff(status)) {
+      unseen_.names = unseen.names;
+      unseen_.next = i;
+      return status;
+    }
+    if (!status.ok() || !result->ok() || GivesUp()) return status;
+  }
   return absl::OkStatus();
 }
 
-absl::Status AggregateUpdate::SetTouched(const TouchedChildren& touched,
-                                         AggregateState* state,
-                                         absl::StatusOr<Tree>* result) {
-  for (const std::string& name : touched.names) {
-    absl::StatusOr<Tree> child = ReadChild(name);
-    if (!child.ok()) {
-      *result = child.status();
-      return absl::OkStatus();
-    }
-    absl::Status status = SetChild(name, *child, state);
-    if (!status.ok() || GivesUp()) return status;
+absl::Status AggregateUpdate::SetNamed(const std::string& name,
+                                       AggregateState* state,
+                                       absl::StatusOr<Tree>* result) {
+  calls_->ChargeSources(definition_.definer, 1);
+  absl::StatusOr<Tree> child = ReadChild(name);
+  if (!child.ok()) {
+    *result = child.status();
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  return SetChild(name, *child, state);
 }
 
 absl::StatusOr<Tree> AggregateUpdate::ReadChild(const std::string& name) {
@@ -208,6 +275,7 @@ absl::StatusOr<Tree> AggregateUpdate::ReadChild(const std::string& name) {
 absl::Status AggregateUpdate::SetChild(const std::string& name,
                                        const Tree& child,
                                        AggregateState* state) {
+  calls_->ChargeRead(definition_.definer, child);
   absl::StatusOr<std::optional<Contribution>> contribution =
       ContributionOf(name, child);
   if (!contribution.ok()) return contribution.status();
@@ -236,7 +304,7 @@ absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
   const Tree arguments[] = {Value::String(name), child};
   if (functions_.group_by != nullptr) {
     absl::StatusOr<LuaOutcome> called =
-        calls_->Call(definition_.dest, *functions_.group_by, arguments);
+        calls_->Call(definition_.definer, *functions_.group_by, arguments);
     if (!called.ok()) return called.status();
     if (!called->result.ok()) return Failed(name, called->result.status());
     if (!called->result->has_value()) return std::nullopt;
@@ -248,7 +316,7 @@ absl::StatusOr<std::optional<Contribution>> AggregateUpdate::ContributionOf(
     return contribution;
   }
   absl::StatusOr<LuaOutcome> called =
-      calls_->Call(definition_.dest, *functions_.each, arguments);
+      calls_->Call(definition_.definer, *functions_.each, arguments);
   if (!called.ok()) return called.status();
   if (!called->result.ok()) return Failed(name, called->result.status());
   if (!called->result->has_value()) return std::nullopt;

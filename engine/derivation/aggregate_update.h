@@ -24,9 +24,11 @@ namespace restate {
 //
 // One child that fails is enough for the aggregate to fail, and a function that
 // never ends takes its whole budget for each. So after a few such children the
-// others are left alone: DerivationProgress::runaways. A commit without a budget
-// of its own, a definition or the first of a server, could otherwise take as many
-// budgets as there are children.
+// others are left alone: DerivationProgress::runaways.
+//
+// When the definer's share of the commit is used, what has not been looked at is
+// put off: DerivationProgress::unseen, and looked at by the next update. Nothing
+// that has changed is forgotten.
 class AggregateUpdate {
  public:
   // REQUIRES: the derivation is an aggregate, and `functions` are its.
@@ -42,10 +44,11 @@ class AggregateUpdate {
         calls_(calls),
         table_(table) {}
 
-  // Computes the parts of what was touched, or of all children if the progress
-  // has no aggregate, and puts them into the progress; after an error it has
-  // none. Sets `*result` to what comes of it, or to what the derivation fails
-  // with; the status is one that the commit is refused with.
+  // Computes the parts of what was touched and of what was put off, or of all
+  // children if the progress has no aggregate, and puts them into the progress;
+  // after an error it has none. Sets `*result` to what comes of it, or to what the
+  // derivation fails with. The status is IsPutOff if there is more to look at, or
+  // one that the commit is given up with.
   absl::Status Run(TouchedChildren touched, DerivationProgress* progress,
                    absl::StatusOr<Tree>* result);
 
@@ -62,10 +65,17 @@ class AggregateUpdate {
   bool GivesUp() const;
 
   // OK, or what the derivation fails with in `*result`. If it gives up, not all
-  // is set.
+  // is set; if it is put off, `unseen_` is the rest.
   absl::Status SetAll(AggregateState* state, absl::StatusOr<Tree>* result);
-  absl::Status SetTouched(const TouchedChildren& touched,
-                          AggregateState* state, absl::StatusOr<Tree>* result);
+  absl::Status SetTouched(const UnseenChildren& unseen, AggregateState* state,
+                          absl::StatusOr<Tree>* result);
+  // One child by its name.
+  absl::Status SetNamed(const std::string& name, AggregateState* state,
+                        absl::StatusOr<Tree>* result);
+  // Whether each child costs a call.
+  bool HasFunctions() const {
+    return functions_.group_by != nullptr || functions_.each != nullptr;
+  }
   absl::Status SetChild(const std::string& name, const Tree& child,
                         AggregateState* state);
   // The child of that name, as the aggregate is given it.
@@ -85,6 +95,8 @@ class AggregateUpdate {
   AggregateTable* const table_;
   // As DerivationProgress, of this computation.
   std::vector<std::pair<std::string, std::string>> runaways_;
+  // What is left for another time.
+  UnseenChildren unseen_;
 };
 
 }  // namespace restate

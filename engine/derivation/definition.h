@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -64,7 +65,18 @@ struct Definition {
   // Call the transform also when sources are absent; it gets nil for them.
   bool call_when_absent = false;
   OnError on_error = OnError::kAbsent;
-  bool operator==(const Definition&) const = default;
+  // Who defined it, and pays for it: what a commit may spend is shared among the
+  // definers of what it reaches. Empty: nobody knows.
+  std::string definer;
+
+  // Whether they derive the same, whoever defined them.
+  bool operator==(const Definition& other) const {
+    return dest == other.dest && sources == other.sources &&
+           transform == other.transform &&
+           tree::Identical(payload, other.payload) &&
+           call_when_absent == other.call_when_absent &&
+           on_error == other.on_error;
+  }
 
   // Whether what it depends on is what it read last.
   bool tracked() const {
@@ -106,12 +118,19 @@ struct CompleteTransform {
   absl::Status status;
   Tree value;
 };
-// Computes every destination from its sources as they are now.
-struct RecomputeDerivations {};
+// Computes destinations from their sources as they are now; what is not defined
+// any more is passed over.
+struct ComputeAgain {
+  std::vector<Path> dests;
+  // Nothing if nothing is known of what they hold: those that are put off have
+  // what `on_error` gives. Else they are of this definer and wait to be computed:
+  // a slice of them is, and the others are left as they are.
+  std::optional<std::string> slice_of;
+};
 
 using DerivationChange =
     std::variant<DefineDerivation, RemoveDerivation, CompleteTransform,
-                 RecomputeDerivations>;
+                 ComputeAgain>;
 
 }  // namespace restate
 

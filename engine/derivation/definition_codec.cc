@@ -159,6 +159,7 @@ std::string EncodeDefinition(const StoredDefinition& stored) {
   }
   record.set_call_when_absent(definition.call_when_absent);
   record.set_on_error(OnErrorToProto(definition.on_error));
+  record.set_definer(definition.definer);
   return record.SerializeAsString();
 }
 
@@ -190,6 +191,7 @@ absl::StatusOr<StoredDefinition> DecodeDefinition(std::string_view bytes) {
   const std::optional<OnError> on_error = OnErrorFromProto(record.on_error());
   if (!on_error.has_value()) return Damaged("its on_error is unknown");
   definition.on_error = *on_error;
+  definition.definer = record.definer();
   return stored;
 }
 

@@ -19,6 +19,7 @@ std::vector<Definition> Definitions() {
   lua.payload = Value::MakeList({Value::Null(), Value::Double(-0.0)});
   lua.call_when_absent = true;
   lua.on_error = OnError::kFailWrite;
+  lua.definer = "ip:10.0.0.7";
   std::vector<Definition> all = {lua};
   for (Combine combine : {Combine::kCount, Combine::kSum, Combine::kMin,
                           Combine::kMax, Combine::kMean, Combine::kCollect}) {
@@ -43,6 +44,7 @@ TEST(DefinitionCodecTest, WhatIsDecodedIsWhatWasEncoded) {
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     EXPECT_EQ(decoded->id, 7u);
     EXPECT_TRUE(decoded->definition == definition);
+    EXPECT_EQ(decoded->definition.definer, definition.definer);
   }
 }
 

@@ -2,7 +2,9 @@
 #define RESTATE_ENGINE_DERIVATION_DERIVATION_COUNTERS_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -30,10 +32,14 @@ struct DerivationCounters {
     std::array<Counter, kFailures> failed;
   };
   std::array<OfKind, kKinds> kinds;
-  // Commits refused because of what a derivation did: it failed and is to
-  // refuse then, or all together took too long.
+  // Commits refused because a derivation failed that is to refuse then.
   Counter refused_by_failure;
-  Counter refused_by_budget;
+  // Destinations that were put off: the definer's share of a commit was used, or
+  // a call took too much of the processor's time.
+  Counter put_off;
+  // What was spent in commits, in instructions: all together, and the most in one.
+  Counter spent;
+  std::atomic<int64_t> most_spent = 0;
 
   static Kind KindOf(const Definition& definition) {
     if (definition.hosted()) return kHosted;
@@ -72,8 +78,12 @@ struct DerivationCounters {
     const std::string reason = ErrorReason(status);
     if (reason == ReasonName(Reason::kDerivationFailed)) {
       refused_by_failure.AddAlone();
-    } else if (reason == ReasonName(Reason::kDerivationBudget)) {
-      refused_by_budget.AddAlone();
+    }
+  }
+  void CountSpent(int64_t instructions) {
+    spent.AddAlone(static_cast<uint64_t>(instructions));
+    if (instructions > most_spent.load(std::memory_order_relaxed)) {
+      most_spent.store(instructions, std::memory_order_relaxed);
     }
   }
 };

@@ -10,10 +10,14 @@
 #include "absl/strings/str_cat.h"
 #include "engine/derivation/definition_codec.h"
 #include "engine/derivation/derivation_graph.h"
+#include "engine/derivation/progress_codec.h"
 #include "engine/error/error.h"
 
 namespace restate {
 namespace {
+
+// How many destinations a commit looks at that computes them again.
+constexpr size_t kMostInSlice = 64;
 
 // Where a store of values keeps that of a destination.
 Path PlaceOf(uint64_t id) { return Path().Child(std::to_string(id)); }
@@ -48,9 +52,13 @@ bool IsRecord(std::string_view key) {
 
 }  // namespace
 
-absl::StatusOr<DerivationState> DerivationEngine::Load(
-    const std::map<std::string, std::string>& records, const Tree& values) {
-  DerivationState state;
+absl::StatusOr<DerivationEngine::Loaded> DerivationEngine::Load(
+    const std::map<std::string, std::string>& records, const Tree& values,
+    const std::string& epoch) {
+  Loaded loaded;
+  DerivationState& state = loaded.state;
+  const auto kept = records.find(std::string(kProgressKeptKey));
+  const bool known = kept != records.end() && kept->second == epoch;
   for (const auto& [key, record] : records) {
     if (!IsRecord(key)) continue;
     absl::StatusOr<StoredDefinition> stored = DecodeDefinition(record);
@@ -61,19 +69,49 @@ absl::StatusOr<DerivationState> DerivationEngine::Load(
     state.values.SetValue(dest, tree::Get(values, PlaceOf(stored->id)));
     Derivation derivation =
         NewDerivation(std::move(stored->definition), next_version_++);
-    auto progress =
-        std::make_shared<DerivationProgress>(*derivation.progress);
-    progress->computed_present = true;
-    derivation.progress = std::move(progress);
-    AddSources(derivation, &state);
+    const std::shared_ptr<const Definition> definition = derivation.definition;
+    DerivationProgress progress = *derivation.progress;
+    progress.computed_present = true;
+    if (const auto found = records.find(ForgetProgress(dest).key);
+        known && found != records.end()) {
+      absl::Status status = DecodeProgress(found->second, &progress);
+      if (!status.ok()) return status;
+    }
+    // Whether a host is as far as the sources is found out with the hosts.
+    if (!known || definition->hosted()) {
+      loaded.unknown.push_back(dest);
+    } else {
+      progress.cold =
+          std::holds_alternative<AggregateTransform>(definition->transform);
+    }
     state.derivations =
         state.derivations.Set(dest.key(), std::move(derivation));
+    KeepProgress(*definition, std::move(progress), &state);
+    AddSources(*state.Find(dest), &state);
   }
   absl::StatusOr<DerivationGraph::Built> built =
       DerivationGraph::Build(state.values, state.derivations);
   if (!built.ok()) return built.status();
   state.graph = built->graph;
-  return state;
+  return loaded;
+}
+
+std::optional<ComputeAgain> DerivationEngine::NextSlice(
+    const DerivationState& state, std::string* last) {
+  if (state.awaiting.empty()) return std::nullopt;
+  // Behind all of the one who was last; no definer has a NUL.
+  auto it = state.awaiting.LowerBound(*last + '\x01');
+  if (it.at_end()) it = state.awaiting.begin();
+  *last = it->key.substr(0, it->key.find('\0'));
+  ComputeAgain next;
+  next.slice_of = *last;
+  const std::string prefix = *last + '\0';
+  for (; !it.at_end() && it->key.starts_with(prefix) &&
+         next.dests.size() < kMostInSlice;
+       ++it) {
+    next.dests.push_back(it->value);
+  }
+  return next;
 }
 
 absl::Status DerivationEngine::CheckSources(const Definition& definition,
@@ -106,10 +144,7 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.aggregates = &aggregates_;
   parts.limits = &limits_;
   parts.counters = &counters_;
-  // A definition is compiled, and recorded, once.
-  if (request->may_be_set_aside && !request->derivation.has_value()) {
-    parts.long_calls = &request->long_calls;
-  }
+  if (request->may_be_set_aside) parts.long_calls = &request->long_calls;
   parts.revision = context.revision;
   parts.refusable = !request->derivation.has_value() &&
                     !request->expiry.has_value() &&
@@ -117,9 +152,12 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   parts.limiter = &execution->limiter;
   parts.effects = &execution->effects;
   parts.next_index = &execution->next_index;
+  parts.records = &request->records;
   Evaluation evaluation(parts);
   if (request->derivation.has_value()) {
-    definitions_changed_ = true;
+    definitions_changed_ |=
+        std::holds_alternative<DefineDerivation>(*request->derivation) ||
+        std::holds_alternative<RemoveDerivation>(*request->derivation);
     if (const auto* define =
             std::get_if<DefineDerivation>(&*request->derivation)) {
       absl::Status local = CheckSources(define->definition, sources);
@@ -191,6 +229,8 @@ absl::Status DerivationEngine::Change(const DefineDerivation& change,
   uint64_t id = 0;
   if (before.has_value()) {
     aggregates_.NoteUnused(*before);
+    request->records.push_back(ForgetProgress(dest));
+    state->awaiting = state->awaiting.Erase(AwaitingKey(*before->definition));
     id = state->values.Find(dest)->id;
     for (const Path& old : before->progress->reads) {
       state->sources.Remove(old, dest);
@@ -255,9 +295,11 @@ absl::Status DerivationEngine::Change(const RemoveDerivation& change,
     state->sources.Remove(read, dest);
   }
   state->derivations = state->derivations.Erase(dest.key());
+  state->awaiting = state->awaiting.Erase(AwaitingKey(*derivation.definition));
   state->values.Remove(dest);
   if (status = evaluation->RebuildGraph(); !status.ok()) return status;
   request->records.push_back({DerivationRecordKey(dest), std::nullopt});
+  request->records.push_back(ForgetProgress(dest));
   // It may have kept the one around it from holding its key.
   if (const std::optional<Path> outer = OuterOf(state->values, dest)) {
     evaluation->MarkWhole(*outer);
@@ -282,12 +324,20 @@ absl::Status DerivationEngine::Change(const CompleteTransform& change,
   return evaluation->Complete(change);
 }
 
-absl::Status DerivationEngine::Change(const RecomputeDerivations&,
+absl::Status DerivationEngine::Change(const ComputeAgain& change,
                                       CommitRequest*, const ExecutionContext&,
-                                      Execution*, DerivationState* state,
+                                      Execution* execution,
+                                      DerivationState* state,
                                       Evaluation* evaluation) {
-  for (auto it = state->derivations.begin(); !it.at_end(); ++it) {
-    evaluation->MarkWhole(it->value.definition->dest);
+  for (size_t i = 0, n = execution->effects.size(); i < n; ++i) {
+    evaluation->NoteEffect(execution->effects[i]);
+  }
+  if (change.slice_of.has_value()) {
+    evaluation->MarkSlice(*change.slice_of, change.dests);
+    return absl::OkStatus();
+  }
+  for (const Path& dest : change.dests) {
+    if (state->Find(dest) != nullptr) evaluation->MarkWhole(dest);
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #define RESTATE_ENGINE_DERIVATION_DERIVATION_ENGINE_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,22 @@ class DerivationEngine {
   explicit DerivationEngine(const DerivationLimits& limits)
       : limits_(limits) {}
 
-  // What a store had kept: the records of definitions among `records`, and the
-  // values, each below its number. To be followed by a commit with
-  // RecomputeDerivations. DATA_LOSS / CORRUPT.
-  absl::StatusOr<DerivationState> Load(
-      const std::map<std::string, std::string>& records, const Tree& values);
+  struct Loaded {
+    DerivationState state;
+    // Of which it is not known that they hold what they should: to be computed
+    // in the next commit.
+    std::vector<Path> unknown;
+  };
+  // What a store had kept: the records among `records`, and the values, each below
+  // its number. What was recorded with them is taken, and nothing is decided
+  // again, if they are of `epoch`. DATA_LOSS / CORRUPT.
+  absl::StatusOr<Loaded> Load(
+      const std::map<std::string, std::string>& records, const Tree& values,
+      const std::string& epoch);
+  // Those of `state` that are to be computed in the next commit of their own: some
+  // of one definer's, behind `last` in the order of definers, which it becomes.
+  static std::optional<ComputeAgain> NextSlice(const DerivationState& state,
+                                               std::string* last);
 
   // The part of a commit that comes after its operations, of which `execution`
   // tells: changes definitions as `request` says, and computes each destination
@@ -48,7 +60,6 @@ class DerivationEngine {
   //   NOT_FOUND / DERIVATION_NOT_FOUND
   //   FAILED_PRECONDITION / CYCLE, DEST_NOT_EMPTY, NOT_STORABLE,
   //     REMOTE_SOURCE, DERIVATION_FAILED
-  //   RESOURCE_EXHAUSTED / DERIVATION_BUDGET
   //   ABORTED: a call that takes long is in the request's `long_calls`, and the
   //     commit to be executed again when it is made.
   // Sources are read by `sources`: what of the clients' tree is kept here.
@@ -86,10 +97,9 @@ class DerivationEngine {
   absl::Status Change(const CompleteTransform& change, CommitRequest* request,
                       const ExecutionContext& context, Execution* execution,
                       DerivationState* state, Evaluation* evaluation);
-  absl::Status Change(const RecomputeDerivations& change,
-                      CommitRequest* request, const ExecutionContext& context,
-                      Execution* execution, DerivationState* state,
-                      Evaluation* evaluation);
+  absl::Status Change(const ComputeAgain& change, CommitRequest* request,
+                      const ExecutionContext& context, Execution* execution,
+                      DerivationState* state, Evaluation* evaluation);
   // OK, or why a server transform cannot read its sources.
   static absl::Status CheckSources(const Definition& definition,
                                    const LocalReader& sources);

@@ -36,15 +36,22 @@ absl::StatusOr<DerivationGraph::Built> DerivationGraph::Build(
     const PersistentMap<Derivation>& derivations) {
   auto graph = std::make_shared<DerivationGraph>();
   Built built;
+  absl::flat_hash_map<std::string, size_t> definers;
   for (auto it = derivations.begin(); !it.at_end(); ++it) {
     const Definition& definition = *it->value.definition;
     Node& node = graph->nodes_[it->key];
+    if (!definition.hosted()) {
+      node.definer =
+          definers.try_emplace(definition.definer, definers.size() + 1)
+              .first->second;
+    }
     for (const Path& source : definition.sources) {
       for (Path& seen : DestinationsSeen(values, definition.dest, source)) {
         node.upstream.push_back(std::move(seen));
       }
     }
   }
+  graph->definers_ = definers.size();
   if (std::vector<std::string> cyclic = graph->Order(); !cyclic.empty()) {
     return graph->CycleAmong(cyclic);
   }
@@ -77,6 +84,9 @@ absl::StatusOr<DerivationGraph::Built> DerivationGraph::Build(
     node.upstream.erase(
         std::unique(node.upstream.begin(), node.upstream.end()),
         node.upstream.end());
+    for (const Path& one : node.upstream) {
+      graph->nodes_.at(one.key()).downstream.push_back(&node);
+    }
   }
   built.graph = std::move(graph);
   return built;
@@ -177,6 +187,29 @@ std::vector<Path> DerivationGraph::AllUpstreamOf(const Path& dest) const {
     }
   }
   return all;
+}
+
+size_t DerivationGraph::DefinersReachedFrom(
+    absl::Span<const Path> dests) const {
+  absl::flat_hash_set<const Node*> seen;
+  std::vector<const Node*> open;
+  absl::flat_hash_set<size_t> definers;
+  const auto reach = [&](const Node* node) {
+    if (!seen.insert(node).second) return;
+    if (node->definer != 0) definers.insert(node->definer);
+    open.push_back(node);
+  };
+  for (const Path& dest : dests) {
+    if (const auto found = nodes_.find(dest.key()); found != nodes_.end()) {
+      reach(&found->second);
+    }
+  }
+  while (!open.empty() && definers.size() < definers_) {
+    const Node* const node = open.back();
+    open.pop_back();
+    for (const Node* next : node->downstream) reach(next);
+  }
+  return definers.size();
 }
 
 std::string DerivationGraph::ChainText(absl::Span<const Path> chain) {

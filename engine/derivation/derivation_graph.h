@@ -57,13 +57,23 @@ class DerivationGraph {
   // The destinations that `dest` depends on, near or far, and itself.
   std::vector<Path> AllUpstreamOf(const Path& dest) const;
 
+  // How many definers there are, but for those of hosted ones alone.
+  size_t definers() const { return definers_; }
+  // How many definers have derivations among `dests` and those that depend on
+  // them, near or far; of hosted ones there is nothing to pay for. `dests` that
+  // are no destinations are passed over.
+  size_t DefinersReachedFrom(absl::Span<const Path> dests) const;
+
   // "/a -> /b -> /a".
   static std::string ChainText(absl::Span<const Path> chain);
 
  private:
   struct Node {
     std::vector<Path> upstream;
+    std::vector<const Node*> downstream;
     size_t position = 0;
+    // A number for whoever defined it; 0 if it is hosted.
+    size_t definer = 0;
   };
 
   // Numbers the nodes; gives the keys of those that cannot be, because they are
@@ -71,7 +81,9 @@ class DerivationGraph {
   std::vector<std::string> Order();
   absl::Status CycleAmong(const std::vector<std::string>& keys) const;
 
+  // Pointers into it stay once it is built.
   absl::flat_hash_map<std::string, Node> nodes_;
+  size_t definers_ = 0;
 };
 
 }  // namespace restate

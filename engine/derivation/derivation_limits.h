@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "engine/lua/lua_runtime.h"
 #include "engine/tree/tree.h"
 
@@ -13,11 +14,16 @@ namespace restate {
 struct DerivationLimits {
   // Of each call of a Lua function.
   LuaBudget call;
-  // Lua instructions of all derivations of one client's commit together.
+  // Lua instructions of all derivations of one commit together, shared equally
+  // among those who defined them.
   int64_t commit_instructions = 20'000'000;
+  // A commit that computes again what was put off begins no call after so many.
+  int64_t slice_instructions = 100'000;
   // A call that takes more than so many instructions is made by another thread,
   // if its commit may be set aside: about as long as handing it over takes.
   int64_t trial_instructions = 20'000;
+  // How long a commit waits for such calls. What is not made by then is put off.
+  absl::Duration longest_wait = absl::Seconds(1);
   // Of one source as an argument.
   size_t max_source_bytes = size_t{64} << 20;
   // Of what a destination holds.

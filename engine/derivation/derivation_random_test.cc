@@ -1,21 +1,26 @@
 // Random graphs of derivations under random commits: after every commit each
-// derived value is what a computation from the beginning gives. A failure shows
-// its seed; RESTATE_SEED runs one again.
+// derived value is what a computation from the beginning gives, but for those that
+// were put off and what is computed from them; and theirs too, when what was put
+// off was computed. A failure shows its seed; RESTATE_SEED runs one again.
 #include "engine/derivation/testing/derivation_test.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/numeric/int128.h"
 #include "absl/strings/str_cat.h"
+#include "engine/derivation/derivation_graph.h"
 #include "engine/tree/testing/random_tree.h"
 
 namespace restate {
@@ -102,10 +107,12 @@ class DerivationRandomTest : public DerivationTest {
   void CommitAtOnce(int64_t count) {
     std::vector<std::promise<absl::Status>> answers(count);
     for (std::promise<absl::Status>& answer : answers) {
-      sequencer_->Submit(RandomCommit(),
-                         [&answer](absl::StatusOr<CommitResult> result) {
-                           answer.set_value(result.status());
-                         });
+      sequencer_->Submit(
+          RandomCommit(), [this, &answer](absl::StatusOr<CommitResult> result) {
+            // Before anything that was put off is computed.
+            after_commit_ = State();
+            answer.set_value(result.status());
+          });
     }
     for (std::promise<absl::Status>& answer : answers) {
       const absl::Status status = answer.get_future().get();
@@ -167,6 +174,8 @@ class DerivationRandomTest : public DerivationTest {
       definition = Lua(dest, sources, body);
     }
     definition.call_when_absent = Chance(40);
+    if (Chance(30)) definition.on_error = OnError::kKeepLast;
+    definition.definer = absl::StrCat("definer", Below(3));
     return definition;
   }
 
@@ -177,10 +186,29 @@ class DerivationRandomTest : public DerivationTest {
     return false;
   }
 
+  // Whether `holds` of it, or of what it is computed from.
+  static bool AnyUpstream(
+      const DerivationState& state, const Path& dest,
+      const std::function<bool(const Derivation& derivation)>& holds) {
+    const std::vector<Path> upstream = state.graph->AllUpstreamOf(dest);
+    return std::any_of(
+        upstream.begin(), upstream.end(),
+        [&](const Path& one) { return holds(*state.Find(one)); });
+  }
+  static bool IsOverBudget(const Derivation& derivation) {
+    return derivation.progress->status == DerivationStatus::kOverBudget;
+  }
+  // It holds what it did before it failed.
+  static bool KeepsLast(const Derivation& derivation) {
+    return derivation.progress->status == DerivationStatus::kError &&
+           derivation.definition->on_error == OnError::kKeepLast;
+  }
+
   // What a server that was given the same state and definitions only now has.
-  void CompareWithRecomputation() {
-    const auto state = State();
+  void CompareWithRecomputation(
+      const std::shared_ptr<const PublishedState>& state) {
     SequencerOptions options = Options();
+    options.derivations.commit_instructions = int64_t{1} << 40;
     CommitRecorder ignored;
     options.listener = &ignored;
     options.mounts.push_back({Path(), std::make_unique<MemoryBackend>()});
@@ -215,6 +243,11 @@ class DerivationRandomTest : public DerivationTest {
     ++compared_;
     for (auto it = derivations.begin(); !it.at_end(); ++it) {
       const Path& dest = it->value.definition->dest;
+      if (AnyUpstream(state->derivations(), dest, IsOverBudget)) {
+        ++put_off_;
+        continue;
+      }
+      if (AnyUpstream(state->derivations(), dest, KeepsLast)) continue;
       const Tree& got = state->derivations().values.Find(dest)->value;
       const Tree& want = expected->derivations().values.Find(dest)->value;
       EXPECT_TRUE(tree::Identical(got, want))
@@ -260,6 +293,11 @@ class DerivationRandomTest : public DerivationTest {
     random_.seed(seed);
     // Many calls take longer than so many, and are left to another thread.
     limits_.trial_instructions = Chance(50) ? 100 : 20'000;
+    // And more than a commit may spend.
+    const bool scarce = Chance(60);
+    limits_.commit_instructions =
+        scarce ? static_cast<int64_t>(300 + Below(6'000)) : 20'000'000;
+    limits_.slice_instructions = scarce ? 500 : 100'000;
     if (durable) {
       StartDurable();
     } else {
@@ -308,13 +346,22 @@ class DerivationRandomTest : public DerivationTest {
         CommitAtOnce(commits);
       }
       Settle();
-      CompareWithRecomputation();
+      // Else it is what the last one left.
+      CompareWithRecomputation(
+          after_commit_ != nullptr ? std::exchange(after_commit_, nullptr)
+                                   : State());
+      if (scarce) {
+        SettleDerivations();
+        const int before = put_off_;
+        CompareWithRecomputation(State());
+        EXPECT_EQ(put_off_, before) << "not computed";
+      }
       if (!recorder_.published.empty()) {
         CheckEffects(recorder_.published.back(),
                      circle || commits > 1 ||
                          HasCircle(State()->derivations()));
       }
-      if (redefined) continue;
+      if (redefined || scarce) continue;
       for (const auto& [dest, count] : runs) {
         const Derivation now = Now(dest.ToText());
         if (now.definition->tracked()) continue;
@@ -328,13 +375,17 @@ class DerivationRandomTest : public DerivationTest {
       if (!it->value.definition->tracked()) continue;
       EXPECT_TRUE(Remove(it->value.definition->dest.ToText()).ok());
     }
-    CompareWithRecomputation();
+    CompareWithRecomputation(State());
   }
 
   std::mt19937_64 random_;
+  // As the last commit left it.
+  std::shared_ptr<const PublishedState> after_commit_;
   // States that were compared with a recomputation, and restarts.
   int compared_ = 0;
   int restarts_ = 0;
+  // Values that were not compared, because they were put off.
+  int put_off_ = 0;
 };
 
 TEST_F(DerivationRandomTest, EveryValueIsThatOfARecomputation) {
@@ -345,6 +396,7 @@ TEST_F(DerivationRandomTest, EveryValueIsThatOfARecomputation) {
   }
   if (!HasFailure()) {
     EXPECT_GT(compared_, 3 * kCommits);
+    EXPECT_GT(put_off_, kCommits);
   }
 }
 

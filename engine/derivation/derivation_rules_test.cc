@@ -360,23 +360,6 @@ TEST_F(DerivationRulesTest, UnchangedSinceOfALeafWithDerivedChildren) {
   EXPECT_TRUE(Commit(request).ok());
 }
 
-TEST_F(DerivationRulesTest, TheBudgetOfACommitNamesTheDerivations) {
-  limits_.commit_instructions = 40'000;
-  sequencer_.reset();
-  Start();
-  const std::string loop =
-      "local n = 0 for i = 1, 20000 do n = n + i end return n + x";
-  ASSERT_TRUE(Define(Lua("/b", {{"x", "/a"}}, loop)).ok());
-  ASSERT_TRUE(Set("/a", I(1)).ok());
-  ASSERT_TRUE(Define(Lua("/c", {{"x", "/a"}}, loop)).ok());
-  const auto refused = Set("/a", I(2));
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ReasonOf(refused.status()), "DERIVATION_BUDGET");
-  EXPECT_EQ(ErrorMetadata(refused.status()).at("derivations"), "/b, /c");
-  EXPECT_EQ(Read("/a"), Tree(I(1)));
-  EXPECT_EQ(Read("/b"), Tree(I(200010001)));
-}
-
 TEST_F(DerivationRulesTest, ACallPastItsOwnBudgetIsTheDerivationsError) {
   ASSERT_TRUE(Define(Lua("/b", {{"x", "/a"}}, "while true do end")).ok());
   ASSERT_TRUE(Set("/a", I(2)).ok());

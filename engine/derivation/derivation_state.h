@@ -1,6 +1,7 @@
 #ifndef RESTATE_ENGINE_DERIVATION_DERIVATION_STATE_H_
 #define RESTATE_ENGINE_DERIVATION_DERIVATION_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "engine/backend/backend.h"
 #include "engine/derivation/definition.h"
 #include "engine/derivation/derived_values.h"
@@ -25,12 +27,27 @@ enum class DerivationStatus {
   kError,
   // Hosted, and its sources have changed since its value was computed.
   kStale,
+  // Not computed since its sources changed, because the definer's share of what a
+  // commit may spend was used, or the call took too much of the processor's time.
+  // It holds what `on_error` gives, and is computed in a commit of its own.
+  kOverBudget,
+};
+
+// What an aggregate has still to look at before its result is known. Immutable.
+struct UnseenChildren {
+  // In byte order, from `next` on.
+  std::shared_ptr<const std::vector<std::string>> names;
+  size_t next = 0;
+  // Others, which have changed meanwhile.
+  absl::btree_set<std::string> changed;
+  // As DerivationProgress::runaways, among those that were looked at.
+  std::vector<std::pair<std::string, std::string>> runaways;
 };
 
 // What one derivation has come to. Immutable.
 struct DerivationProgress {
   DerivationStatus status = DerivationStatus::kOk;
-  // Why it is kError.
+  // Why it is kError, or kOverBudget.
   std::string message;
   // The commit that it was last computed in.
   Revision last_revision = 0;
@@ -49,6 +66,14 @@ struct DerivationProgress {
   // what was said, in byte order. If there are any, the others were left alone,
   // and `aggregate` is 0: it fails for as long as one of these is as it was.
   std::vector<std::pair<std::string, std::string>> runaways;
+  // An aggregate's: what it has still to look at, beside what `aggregate` is of.
+  // Null: nothing.
+  std::shared_ptr<const UnseenChildren> unseen;
+  // An aggregate's: nothing of it is in memory since the start. What it holds is
+  // right; it is computed again so that the next change costs little.
+  bool cold = false;
+  // How often it was tried again and took too much of the processor's time.
+  int timeouts = 0;
   // Whether this definition gave what the destination holds.
   bool computed_present = false;
   // Hosted: whether a source has changed since those that the value was computed
@@ -58,6 +83,16 @@ struct DerivationProgress {
   // the value was computed from.
   Revision wanted_revision = 0;
   Revision source_revision = 0;
+
+  // After so many tries of one that takes too much time it waits for a change of
+  // its sources.
+  static constexpr int kMostTimeouts = 3;
+  // Whether it is to be computed in a commit of its own.
+  bool awaiting() const {
+    return timeouts < kMostTimeouts &&
+           (status == DerivationStatus::kOverBudget || unseen != nullptr ||
+            cold);
+  }
 };
 
 // One derivation.
@@ -76,6 +111,8 @@ struct DerivationState {
   // By the destination's key.
   PersistentMap<Derivation> derivations;
   SourceIndex sources;
+  // Those that are to be computed in commits of their own, by AwaitingKey.
+  PersistentMap<Path> awaiting;
   // Of `derivations`; null if there are none.
   std::shared_ptr<const DerivationGraph> graph;
   // For the places of values; above every one that was given.
@@ -86,6 +123,14 @@ struct DerivationState {
     return derivations.Find(dest.key());
   }
 };
+
+// Sorts by definer, and those of one by destination.
+inline std::string AwaitingKey(const Definition& definition) {
+  return definition.definer + '\0' + definition.dest.key();
+}
+// Makes `progress` that of a derivation of `state`.
+void KeepProgress(const Definition& definition, DerivationProgress progress,
+                  DerivationState* state);
 
 // How the derivation of `dest` sees what it reads at `source`: without any
 // derived path inside it, if it contains the destination itself.

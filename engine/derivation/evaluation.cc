@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -13,13 +14,17 @@
 // In which order what is marked is computed.
 
 namespace restate {
+namespace {
+
+// How many are computed beside one whose call was left, since they are computed
+// again.
+constexpr int kMostAhead = 32;
+
+}  // namespace
 
 Evaluation::Evaluation(const Context& context)
     : context_(context),
-      calls_(&context.functions->runtime(), context.limits->call,
-             context.refusable
-                 ? std::optional<int64_t>(context.limits->commit_instructions)
-                 : std::nullopt,
+      calls_(&context.functions->runtime(), context.limits->call, &budget_,
              context.limits->trial_instructions, context.long_calls) {}
 
 Evaluation::~Evaluation() {
@@ -27,26 +32,49 @@ Evaluation::~Evaluation() {
   for (const DerivationCounters::Computed& one : computed_) {
     context_.counters->Count(one);
   }
+  context_.counters->put_off.AddAlone(put_off_);
+  context_.counters->CountSpent(budget_.spent());
 }
 
 void Evaluation::Mark(const Path& dest) {
   marked_.emplace(context_.state->graph->PositionOf(dest), dest);
 }
 
+void Evaluation::MarkChanged(const Path& dest) {
+  slice_.erase(dest.key());
+  Mark(dest);
+}
+
 void Evaluation::MarkUnlessRunning(const Path& dest) {
   if (std::find(running_.begin(), running_.end(), dest) == running_.end()) {
-    Mark(dest);
+    MarkChanged(dest);
   }
 }
 
 void Evaluation::NoteEffect(const Effect& effect) {
   MarkReaders(*context_.state, effect, 0, &touched_,
-              [this](const Path& dest) { Mark(dest); });
+              [this](const Path& dest) { MarkChanged(dest); });
 }
 
 void Evaluation::MarkWhole(const Path& dest) {
   touched_[dest.key()].all = true;
-  Mark(dest);
+  MarkChanged(dest);
+}
+
+void Evaluation::MarkSlice(const std::string& definer,
+                           const std::vector<Path>& dests) {
+  budget_.GiveSlice(definer, context_.limits->slice_instructions);
+  for (const Path& dest : dests) {
+    const Derivation* const derivation = context_.state->Find(dest);
+    // Somebody may have removed it, or taken it over.
+    if (derivation == nullptr ||
+        derivation->definition->definer != definer ||
+        !derivation->progress->awaiting()) {
+      continue;
+    }
+    Mark(dest);
+    slice_.insert(dest.key());
+  }
 }
 
 void Evaluation::Unmark(const Path& dest) {
@@ -81,12 +109,53 @@ absl::Status Evaluation::RebuildGraph() {
   return absl::OkStatus();
 }
 
+void Evaluation::ShareBudget() {
+  size_t definers = context_.state->graph->definers();
+  if (definers > 1) {
+    std::vector<Path> dests;
+    dests.reserve(marked_.size());
+    for (const auto& [position, dest] : marked_) dests.push_back(dest);
+    definers = context_.state->graph->DefinersReachedFrom(dests);
+  }
+  budget_.Share(context_.limits->commit_instructions, definers);
+}
+
 absl::Status Evaluation::Run() {
+  if (!marked_.empty()) ShareBudget();
   while (!marked_.empty()) {
     const Path dest = marked_.begin()->second;
-    if (absl::Status status = RunOne(dest); !status.ok()) return status;
+    absl::Status status = RunOne(dest);
+    if (left()) LookAhead(dest);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+void Evaluation::LookAhead(const Path& left) {
+  std::vector<Path> unknown = {left};
+  for (int i = 0; i < kMostAhead && !marked_.empty(); ++i) {
+    const Path dest = marked_.begin()->second;
+    const std::shared_ptr<const Definition> definition =
+        context_.state->Find(dest)->definition;
+    if (definition->hosted() || !calls_.MayLeaveMore(definition->definer)) {
+      return;
+    }
+    const std::vector<Path> upstream =
+        context_.state->graph->AllUpstreamOf(dest);
+    const bool depends =
+        std::any_of(unknown.begin(), unknown.end(), [&](const Path& one) {
+          return std::find(upstream.begin(), upstream.end(), one) !=
+                 upstream.end();
+        });
+    // What one reads that is tracked is not known; an aggregate makes many calls.
+    if (depends || definition->tracked() ||
+        std::holds_alternative<AggregateTransform>(definition->transform)) {
+      unknown.push_back(dest);
+      marked_.erase(marked_.begin());
+    } else if (!RunOne(dest).ok()) {
+      unknown.push_back(dest);
+    }
+  }
 }
 
 const Path* Evaluation::FirstMarked(const std::vector<Path>& dests) const {
@@ -128,10 +197,12 @@ absl::Status Evaluation::RunOne(const Path& dest) {
   } else {
     outcome = Compute(derivation, &progress);
   }
-  absl::Status status =
-      outcome.ok()
-          ? Finish(derivation, *std::move(outcome), std::move(progress))
-          : outcome.status();
+  absl::Status status = outcome.status();
+  if (IsPutOff(status)) {
+    status = FinishPutOff(derivation, status, std::move(progress));
+  } else if (status.ok()) {
+    status = Finish(derivation, *std::move(outcome), std::move(progress));
+  }
   running_.pop_back();
   return status;
 }

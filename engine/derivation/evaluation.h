@@ -10,14 +10,17 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/commit_store.h"
 #include "engine/commit/effect.h"
 #include "engine/commit/effect_limiter.h"
 #include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/change_marks.h"
+#include "engine/derivation/commit_budget.h"
 #include "engine/derivation/derivation_counters.h"
 #include "engine/derivation/derivation_limits.h"
 #include "engine/derivation/derivation_state.h"
@@ -31,8 +34,9 @@
 namespace restate {
 
 // Brings the derivations up to what one commit has left: each that has a source
-// which changed is computed once, after those that it depends on. What comes of
-// it is in the state and the effects that were given.
+// which changed is computed once, after those that it depends on, or put off if
+// its definer has used his share. What comes of it is in the state and the effects
+// that were given.
 //
 // After an error the state, the effects and the clients' part must be put back
 // by the caller. Used for one commit.
@@ -52,14 +56,16 @@ class Evaluation {
     std::shared_ptr<LongCalls>* long_calls = nullptr;
     // The number the commit has if it changes something.
     Revision revision = 0;
-    // Whether a client waits whose commit can be refused: then the budget of a
-    // commit and OnError::kFailWrite count.
+    // Whether a client waits whose commit can be refused: then
+    // OnError::kFailWrite counts.
     bool refusable = false;
     EffectLimiter* limiter = nullptr;
     // The effects of the operations; those of derived writes are appended.
     std::vector<Effect>* effects = nullptr;
     // The number of the next operation; counts derived writes.
     int32_t* next_index = nullptr;
+    // Learns what is to be recorded of how derivations are doing.
+    std::vector<RecordChange>* records = nullptr;
   };
 
   // The context's parts must outlive the evaluation.
@@ -74,6 +80,9 @@ class Evaluation {
   // `dest` is to be computed from the beginning.
   void MarkWhole(const Path& dest);
   void Unmark(const Path& dest);
+  // `dests` of `definer` await being computed in a commit of their own: as many
+  // are as are within a slice, and the others are left as they are.
+  void MarkSlice(const std::string& definer, const std::vector<Path>& dests);
   // Removes what `dest` holds, and marks those who read it.
   absl::Status Clear(const Path& dest);
   // After definitions have changed: the graph anew, and those marked that it
@@ -82,10 +91,9 @@ class Evaluation {
   // A hosted transform gave a result.
   absl::Status Complete(const CompleteTransform& result);
 
-  // Computes everything that is marked. RESOURCE_EXHAUSTED /
-  // DERIVATION_BUDGET, FAILED_PRECONDITION / DERIVATION_FAILED if the commit is
-  // refused; UNAVAILABLE, DATA_LOSS from reading what clients wrote; ABORTED if a
-  // call was left to another thread.
+  // Computes everything that is marked, or puts it off. FAILED_PRECONDITION /
+  // DERIVATION_FAILED if the commit is refused; UNAVAILABLE, DATA_LOSS from
+  // reading what clients wrote; ABORTED if a call was left to another thread.
   absl::Status Run();
   // Whether one was: then the commit is to be computed again.
   bool left() const { return calls_.left(); }
@@ -100,6 +108,13 @@ class Evaluation {
   };
 
   void Mark(const Path& dest);
+  // Because something has changed: it cannot stay as it is.
+  void MarkChanged(const Path& dest);
+  // Before the first call: what each definer may spend.
+  void ShareBudget();
+  // The calls of one were left: finds what else is to be called, so that all of
+  // that is left at once. What comes of it is undone with the commit.
+  void LookAhead(const Path& left);
   // Computes one that is marked.
   absl::Status RunOne(const Path& dest);
   // Computes those that are marked among the ones `dest` depends on, and itself,
@@ -117,6 +132,10 @@ class Evaluation {
                                            DerivationProgress* progress);
   absl::StatusOr<Outcome> ComputeHosted(const Derivation& derivation,
                                         DerivationProgress* progress);
+  // The children of the aggregate's source that have changed.
+  TouchedChildren TakeTouched(const Path& dest);
+  // It is put off before it was begun: it is to look at them later.
+  void NoteUnseen(const Derivation& derivation, DerivationProgress* progress);
   // What get(path) gives. Sets `*wait_for` if others must be computed first.
   absl::StatusOr<Tree> ReadTracked(const Derivation& derivation,
                                    const Path& path,
@@ -129,6 +148,13 @@ class Evaluation {
   // Judges what was computed, and makes it the destination's value.
   absl::Status Finish(const Derivation& derivation, Outcome outcome,
                       DerivationProgress progress);
+  // It is not computed now; `why` is PutOff.
+  absl::Status FinishPutOff(const Derivation& derivation,
+                            const absl::Status& why,
+                            DerivationProgress progress);
+  // It has no result: writes what `on_error` says.
+  absl::Status WriteWithoutResult(const Definition& definition,
+                                  bool computed_present);
   // OK, or why the destination cannot hold the value; makes it canonical.
   absl::Status CheckResult(const Path& dest, Tree* value) const;
   // Makes `value` what `dest` holds, if it is another.
@@ -139,6 +165,9 @@ class Evaluation {
   void MarkUnlessRunning(const Path& dest);
 
   const Context context_;
+  CommitBudget budget_;
+  // Those of a slice that nothing else has marked.
+  absl::flat_hash_set<std::string> slice_;
   // By place in the order.
   std::set<std::pair<size_t, Path>> marked_;
   absl::flat_hash_map<std::string, TouchedChildren> touched_;
@@ -146,6 +175,8 @@ class Evaluation {
   std::vector<Path> running_;
   absl::flat_hash_map<std::string, int> runs_;
   absl::InlinedVector<DerivationCounters::Computed, 4> computed_;
+  // How many were put off.
+  uint64_t put_off_ = 0;
   LuaCalls calls_;
 };
 

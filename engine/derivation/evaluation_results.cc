@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/derivation/derivation_graph.h"
+#include "engine/derivation/progress_codec.h"
 #include "engine/error/error.h"
 
 // What becomes of what a transform gave.
@@ -57,6 +58,7 @@ absl::Status Evaluation::Finish(const Derivation& derivation, Outcome outcome,
     return status.ok() ? status : Write(definition, std::nullopt);
   }
   progress.last_revision = context_.revision;
+  progress.timeouts = 0;
   absl::Status status = outcome.value.status();
   if (status.ok()) status = CheckResult(dest, &*outcome.value);
   computed_.push_back(DerivationCounters::OutcomeOf(definition, status));
@@ -85,10 +87,43 @@ absl::Status Evaluation::Finish(const Derivation& derivation, Outcome outcome,
     if (!updated.ok()) return updated;
   }
   if (status.ok()) return Write(definition, *std::move(outcome.value));
-  if (definition.on_error == OnError::kKeepLast && may_keep) {
+  return WriteWithoutResult(definition, may_keep);
+}
+
+absl::Status Evaluation::FinishPutOff(const Derivation& derivation,
+                                      const absl::Status& why,
+                                      DerivationProgress progress) {
+  const Definition& definition = *derivation.definition;
+  const DerivationProgress& before = *derivation.progress;
+  progress.runs = before.runs;
+  const bool stays = slice_.contains(definition.dest.key());
+  if (stays) {
+    // Its sources are as they were: so is what it holds.
+    if (IsTimeout(why)) ++progress.timeouts;
+  } else {
+    ++put_off_;
+    progress.status = DerivationStatus::kOverBudget;
+    progress.message = std::string(why.message().data(), why.message().size());
+    progress.timeouts = 0;
+  }
+  const bool may_keep = progress.computed_present;
+  if (progress.status != before.status ||
+      progress.message != before.message ||
+      progress.timeouts != before.timeouts ||
+      progress.aggregate != before.aggregate ||
+      progress.unseen != before.unseen || progress.cold != before.cold ||
+      progress.runaways != before.runaways) {
+    Keep(definition.dest, std::move(progress));
+  }
+  return stays ? absl::OkStatus() : WriteWithoutResult(definition, may_keep);
+}
+
+absl::Status Evaluation::WriteWithoutResult(const Definition& definition,
+                                            bool computed_present) {
+  if (definition.on_error == OnError::kKeepLast && computed_present) {
     // It may stay only if it could be written now.
-    Tree present = context_.state->values.Find(dest)->value;
-    if (CheckResult(dest, &present).ok()) return absl::OkStatus();
+    Tree present = context_.state->values.Find(definition.dest)->value;
+    if (CheckResult(definition.dest, &present).ok()) return absl::OkStatus();
   }
   return Write(definition, std::nullopt);
 }
@@ -115,11 +150,13 @@ absl::Status Evaluation::CheckResult(const Path& dest, Tree* value) const {
 }
 
 void Evaluation::Keep(const Path& dest, DerivationProgress progress) {
-  Derivation derivation = *context_.state->Find(dest);
-  derivation.progress =
-      std::make_shared<const DerivationProgress>(std::move(progress));
-  context_.state->derivations =
-      context_.state->derivations.Set(dest.key(), std::move(derivation));
+  const Derivation* const derivation = context_.state->Find(dest);
+  const std::shared_ptr<const Definition> definition = derivation->definition;
+  RecordChange change;
+  if (ProgressChange(*definition, *derivation->progress, progress, &change)) {
+    context_.records->push_back(std::move(change));
+  }
+  KeepProgress(*definition, std::move(progress), context_.state);
 }
 
 absl::Status Evaluation::UpdateGraph(const Path& dest) {
@@ -167,7 +204,7 @@ absl::Status Evaluation::Write(const Definition& definition, Tree value) {
   effect.seen_from = seen_from;
   // Before it is limited: everything is known here.
   MarkReaders(*context_.state, effect, seen_from, &touched_,
-              [this](const Path& reader) { Mark(reader); });
+              [this](const Path& reader) { MarkChanged(reader); });
   context_.limiter->Limit(Reach::kSubtree, &effect);
   context_.effects->push_back(std::move(effect));
   return absl::OkStatus();

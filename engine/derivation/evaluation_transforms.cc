@@ -28,21 +28,25 @@ std::vector<Path> Sorted(std::vector<Path> paths) {
 absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
     const Derivation& derivation, DerivationProgress* progress) {
   const Definition& definition = *derivation.definition;
+  const bool is_aggregate =
+      std::holds_alternative<AggregateTransform>(definition.transform);
+  if (!definition.hosted()) {
+    if (absl::Status status = calls_.Begin(definition.definer); !status.ok()) {
+      if (is_aggregate) NoteUnseen(derivation, progress);
+      return status;
+    }
+    calls_.ChargeSources(definition.definer, definition.sources.size());
+  }
   if (definition.tracked()) return ComputeTracked(derivation, progress);
+  if (is_aggregate) {
+    // Of a source that is absent it is an aggregate of nothing.
+    ++progress->runs;
+    return ComputeAggregate(derivation, progress);
+  }
   absl::StatusOr<bool> absent = AnySourceAbsent(
       *context_.client, context_.state->values, definition);
-  const auto forget_aggregate = [&] {
-    if (progress->aggregate != 0) context_.aggregates->NoteUnused(derivation);
-    progress->aggregate = 0;
-    progress->runaways.clear();
-  };
-  if (!absent.ok()) {
-    forget_aggregate();
-    return Outcome{absent.status()};
-  }
+  if (!absent.ok()) return Outcome{absent.status()};
   if (*absent && !definition.call_when_absent) {
-    forget_aggregate();
-    touched_.erase(definition.dest.key());
     // What a host is still computing is of sources that are gone.
     progress->wanted_revision = context_.revision;
     progress->source_revision = context_.revision - 1;
@@ -51,10 +55,34 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::Compute(
   }
   if (definition.hosted()) return ComputeHosted(derivation, progress);
   ++progress->runs;
-  if (std::holds_alternative<AggregateTransform>(definition.transform)) {
-    return ComputeAggregate(derivation, progress);
-  }
   return ComputeLua(derivation);
+}
+
+TouchedChildren Evaluation::TakeTouched(const Path& dest) {
+  const auto found = touched_.find(dest.key());
+  if (found == touched_.end()) return {};
+  TouchedChildren touched = std::move(found->second);
+  touched_.erase(found);
+  return touched;
+}
+
+void Evaluation::NoteUnseen(const Derivation& derivation,
+                            DerivationProgress* progress) {
+  const TouchedChildren touched = TakeTouched(derivation.definition->dest);
+  if (!touched.all && touched.names.empty()) return;
+  if (touched.all || progress->aggregate == 0) {
+    // It is computed from the beginning.
+    if (progress->aggregate != 0) context_.aggregates->NoteUnused(derivation);
+    progress->aggregate = 0;
+    progress->unseen = nullptr;
+    progress->runaways.clear();
+    return;
+  }
+  auto unseen = progress->unseen == nullptr
+                    ? std::make_shared<UnseenChildren>()
+                    : std::make_shared<UnseenChildren>(*progress->unseen);
+  unseen->changed.insert(touched.names.begin(), touched.names.end());
+  progress->unseen = std::move(unseen);
 }
 
 absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeHosted(
@@ -71,11 +99,7 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeAggregate(
   absl::StatusOr<const LuaFunctions::Compiled*> functions =
       context_.functions->Get(derivation.version, definition);
   if (!functions.ok()) return Outcome{functions.status()};
-  TouchedChildren touched;
-  if (auto it = touched_.find(definition.dest.key()); it != touched_.end()) {
-    touched = std::move(it->second);
-    touched_.erase(it);
-  }
+  TouchedChildren touched = TakeTouched(definition.dest);
   Outcome outcome;
   AggregateUpdate update(derivation, **functions, *context_.client,
                          context_.state->values, &calls_,
@@ -98,10 +122,11 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeLua(
         ReadSource(*context_.client, context_.state->values, definition.dest,
                    source, context_.limits->max_source_bytes);
     if (!argument.ok()) return Outcome{argument.status()};
+    calls_.ChargeRead(definition.definer, *argument);
     arguments.push_back(*std::move(argument));
   }
   absl::StatusOr<LuaOutcome> called =
-      calls_.Call(definition.dest, *(*functions)->transform, arguments);
+      calls_.Call(definition.definer, *(*functions)->transform, arguments);
   if (!called.ok()) return called.status();
   Outcome outcome;
   outcome.value = std::move(called->result);
@@ -125,8 +150,9 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeTracked(
     };
     const LuaReader reader = read;
     absl::StatusOr<LuaOutcome> called =
-        calls_.Call(definition.dest, *(*functions)->transform, {}, &reader);
+        calls_.Call(definition.definer, *(*functions)->transform, {}, &reader);
     if (!called.ok()) return called.status();
+    if (IsPutOff(called->result.status())) return called->result.status();
     if (!wait_for.empty()) {
       // A pure function: it is called again when they are ready.
       absl::Status status = Settle(wait_for);
@@ -172,8 +198,16 @@ absl::StatusOr<Tree> Evaluation::ReadTracked(const Derivation& derivation,
     *wait_for = seen;
     return absl::AbortedError("others are computed first");
   }
-  return ReadSource(*context_.client, context_.state->values, dest, path,
-                    context_.limits->max_source_bytes);
+  const std::string& definer = derivation.definition->definer;
+  if (absl::Status status = calls_.MayRead(definer); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<Tree> value =
+      ReadSource(*context_.client, context_.state->values, dest, path,
+                 context_.limits->max_source_bytes);
+  calls_.ChargeSources(definer, 1);
+  if (value.ok()) calls_.ChargeRead(definer, *value);
+  return value;
 }
 
 std::vector<Path> Evaluation::CircleThrough(

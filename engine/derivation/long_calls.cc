@@ -49,19 +49,19 @@ LongCall* LongCalls::Find(const LuaFunction& function,
 
 void LongCalls::Note(LongCall call) {
   calls_.push_back(std::move(call));
-  GiveUp();
+  given_up_ = true;
 }
 
 void LongCalls::Drop(const LongCall* call) {
   calls_.erase(std::find_if(
       calls_.begin(), calls_.end(),
       [call](const LongCall& one) { return &one == call; }));
-  GiveUp();
+  given_up_ = true;
 }
 
 void LongCalls::NoteAgain(LongCall* call) {
   call->wanted.reset();
-  GiveUp();
+  given_up_ = true;
 }
 
 LongCall* LongCalls::next() {

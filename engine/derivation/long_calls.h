@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/lua/lua_runtime.h"
 #include "engine/path/path.h"
@@ -63,19 +64,27 @@ class LongCalls {
   // What is to be made now; null if nothing is.
   LongCall* next();
   // Whether the commit was given up since it was last asked.
-  bool TakeGivenUp() { return std::exchange(given_up_, false); }
+  bool TakeGivenUp() {
+    if (given_up_) ++times_;
+    return std::exchange(given_up_, false);
+  }
   bool exhausted() const { return times_ >= kMostTimes; }
 
- private:
-  void GiveUp() {
-    given_up_ = true;
-    ++times_;
-  }
+  // How long the commit has waited for its calls; and that it waits no longer:
+  // what is not made by now is put off, since others write it than those who
+  // defined what it calls.
+  absl::Duration waited() const { return waited_; }
+  void AddWait(absl::Duration time) { waited_ += time; }
+  void EndWait() { wait_is_over_ = true; }
+  bool wait_is_over() const { return wait_is_over_; }
 
+ private:
   // Pointers into it stay, but for Drop.
   std::deque<LongCall> calls_;
   bool given_up_ = false;
   int times_ = 0;
+  absl::Duration waited_;
+  bool wait_is_over_ = false;
 };
 
 }  // namespace restate

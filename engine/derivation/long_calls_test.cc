@@ -15,7 +15,6 @@
 namespace restate {
 namespace {
 
-Path P(const std::string& text) { return *Path::Parse(text); }
 Value I(int64_t number) { return Value::Int(number); }
 
 // One commit that is computed again and again until no call is left to be made.
@@ -28,7 +27,9 @@ class LongCallsTest : public testing::Test {
   // One attempt. ABORTED if the commit is given up.
   absl::StatusOr<LuaOutcome> Attempt(std::vector<Tree> arguments,
                                      bool tracked = false) {
-    LuaCalls calls(&runtime_, budget_, std::nullopt, 1'000, &long_calls_);
+    CommitBudget commit;
+    commit.Share(100'000'000, 1);
+    LuaCalls calls(&runtime_, budget_, &commit, 1'000, &long_calls_);
     reads_.clear();
     const auto read = [this](const Path& path) -> absl::StatusOr<Tree> {
       reads_.push_back(path.ToText());
@@ -36,7 +37,7 @@ class LongCallsTest : public testing::Test {
     };
     const LuaReader reader = read;
     absl::StatusOr<LuaOutcome> outcome = calls.Call(
-        P("/dest"), *function_, arguments, tracked ? &reader : nullptr);
+        "definer", *function_, arguments, tracked ? &reader : nullptr);
     EXPECT_EQ(calls.left(), !outcome.ok());
     EXPECT_EQ(long_calls_ != nullptr && long_calls_->TakeGivenUp(),
               !outcome.ok());

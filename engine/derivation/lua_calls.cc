@@ -6,44 +6,97 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "engine/error/error.h"
 
 namespace restate {
+namespace {
+
+// How long a trial takes at most, for instructions that take long: a hundred
+// times what ordinary ones do.
+constexpr absl::Duration kTrialTime = absl::Milliseconds(10);
+
+// What looking for a source takes, and reading it: about as long as so many
+// instructions.
+constexpr int64_t kLookInstructions = 200;
+constexpr size_t kBytesAnInstruction = 2;
+
+std::string MessageOf(const absl::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+absl::Status ShareIsUsed() {
+  return absl::CancelledError(
+      "what its definer may spend in one commit was used: it is computed when "
+      "there is room, and when a source changes");
+}
+
+absl::Status WaitIsOver() {
+  return absl::CancelledError(
+      "the write that changed a source has waited long enough: it is computed "
+      "when there is room, and when a source changes");
+}
+
+}  // namespace
+
+bool IsPutOff(const absl::Status& status) {
+  return absl::IsCancelled(status) || IsTimeout(status);
+}
+
+bool IsTimeout(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status);
+}
 
 LuaCalls::~LuaCalls() {
   if (left_) return;
   for (const LuaOutcome& outcome : made_) runtime_->Count(outcome);
 }
 
-absl::StatusOr<LuaOutcome> LuaCalls::Call(const Path& dest,
+absl::Status LuaCalls::Begin(const std::string& definer) {
+  return budget_->Begin(definer) ? absl::OkStatus() : ShareIsUsed();
+}
+
+absl::Status LuaCalls::MayRead(const std::string& definer) const {
+  if (budget_->MayRead(definer)) return absl::OkStatus();
+  if (!budget_->HasSlice(definer)) return ShareIsUsed();
+  return absl::DeadlineExceededError(
+      "what it reads takes more than a commit may spend: read less");
+}
+
+void LuaCalls::ChargeSources(const std::string& definer, size_t sources) {
+  budget_->Charge(definer, kLookInstructions * static_cast<int64_t>(sources));
+}
+
+void LuaCalls::ChargeRead(const std::string& definer, const Tree& tree) {
+  if (!tree.has_value()) return;
+  budget_->Charge(definer, static_cast<int64_t>(tree->ByteSize() /
+                                                kBytesAnInstruction));
+}
+
+absl::StatusOr<LuaOutcome> LuaCalls::Call(const std::string& definer,
                                           LuaFunction& function,
                                           absl::Span<const Tree> arguments,
                                           const LuaReader* reader) {
   LuaBudget budget = call_;
-  const bool bounded = commit_instructions_.has_value() &&
-                       *commit_instructions_ - used_ < budget.instructions;
-  if (bounded) {
-    budget.instructions = std::max<int64_t>(*commit_instructions_ - used_, 0);
-  }
-  called_.insert(dest);
+  budget.instructions = budget_->Allowed(definer, call_.instructions);
+  if (budget.instructions == 0) return ShareIsUsed();
   absl::StatusOr<LuaOutcome> outcome =
       Make(function, arguments, budget, reader);
-  if (!outcome.ok()) return outcome.status();
-  used_ += outcome->instructions;
-  if (outcome->result.ok()) return outcome;
-  if (bounded && ErrorReason(outcome->result.status()) ==
-                     ReasonName(Reason::kLuaBudget)) {
-    const std::string names =
-        absl::StrJoin(called_, ", ", [](std::string* out, const Path& path) {
-          out->append(path.ToText());
-        });
-    return MakeError(
-        Reason::kDerivationBudget,
-        absl::StrCat("the derivations that this commit runs take more than ",
-                     *commit_instructions_, " instructions together (", names,
-                     "): change less at once, or simplify them"),
-        {{"derivations", names}});
+  if (IsPutOff(outcome.status())) budget_->Exhaust(definer);
+  // One that was left may use all of it.
+  if (!outcome.ok()) {
+    budget_->Charge(definer, budget.instructions);
+    return outcome.status();
+  }
+  budget_->Charge(definer, outcome->instructions);
+  if (outcome->out_of_time) {
+    budget_->Exhaust(definer);
+    return absl::DeadlineExceededError(absl::StrCat(
+        MessageOf(outcome->result.status()), ", or is tried again"));
+  }
+  if (outcome->out_of_instructions &&
+      budget.instructions < call_.instructions) {
+    // It may be within its own budget.
+    budget_->Exhaust(definer);
+    return ShareIsUsed();
   }
   return outcome;
 }
@@ -58,8 +111,11 @@ absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
     LongCall* const known = (*long_calls_)->Find(function, arguments, budget,
                                                  reader != nullptr);
     may_leave = !(*long_calls_)->exhausted();
-    const bool is_sure =
-        known != nullptr && known->outcome.has_value() && known->reads.empty();
+    const bool is_made = known != nullptr && known->outcome.has_value();
+    if (!is_made && (*long_calls_)->wait_is_over() && known != nullptr) {
+      return WaitIsOver();
+    }
+    const bool is_sure = is_made && known->reads.empty();
     if (is_sure || (known != nullptr && may_leave)) {
       return Recall(known, reader);
     }
@@ -78,13 +134,15 @@ absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
   const LuaReader noting = read;
   LuaBudget trial = budget;
   trial.instructions = trial_instructions_;
+  trial.cpu_time = std::min(trial.cpu_time, kTrialTime);
   std::optional<LuaOutcome> outcome = runtime_->Try(
       function, arguments, trial, reader == nullptr ? nullptr : &noting);
-  if (outcome.has_value()) {
+  if (outcome.has_value() && !outcome->out_of_time) {
     made_.push_back(*outcome);
     return *std::move(outcome);
   }
   if (*long_calls_ == nullptr) *long_calls_ = std::make_shared<LongCalls>();
+  if ((*long_calls_)->wait_is_over()) return WaitIsOver();
   (*long_calls_)
       ->Note(LongCall{.parameters = function.parameters(),
                       .source = function.source(),
@@ -121,6 +179,7 @@ absl::StatusOr<LuaOutcome> LuaCalls::Recall(LongCall* call,
 
 absl::Status LuaCalls::Leave() {
   left_ = true;
+  ++calls_left_;
   return absl::AbortedError("another thread makes a call of this commit");
 }
 

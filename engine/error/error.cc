@@ -138,8 +138,6 @@ ReasonInfo InfoOf(Reason reason) {
       return {StatusCode::kResourceExhausted, "LUA_BUDGET"};
     case Reason::kLuaMemory:
       return {StatusCode::kResourceExhausted, "LUA_MEMORY"};
-    case Reason::kDerivationBudget:
-      return {StatusCode::kResourceExhausted, "DERIVATION_BUDGET"};
     case Reason::kOutcomeUnknown:
       return {StatusCode::kUnavailable, "OUTCOME_UNKNOWN"};
     case Reason::kMountUnavailable:

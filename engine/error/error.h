@@ -76,7 +76,6 @@ enum class Reason {
   kTooManyThreads,
   kLuaBudget,
   kLuaMemory,
-  kDerivationBudget,
   // UNAVAILABLE.
   kOutcomeUnknown,
   kMountUnavailable,

@@ -65,8 +65,6 @@ TEST(ErrorTest, EachReasonHasItsCodeAndName) {
        "DERIVATION_FAILED"},
       {Reason::kRemoteSource, StatusCode::kFailedPrecondition,
        "REMOTE_SOURCE"},
-      {Reason::kDerivationBudget, StatusCode::kResourceExhausted,
-       "DERIVATION_BUDGET"},
       {Reason::kExported, StatusCode::kFailedPrecondition, "EXPORTED"},
       {Reason::kConfiguredMount, StatusCode::kFailedPrecondition,
        "CONFIGURED_MOUNT"},

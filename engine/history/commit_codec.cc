@@ -67,6 +67,8 @@ storage::v1::RecordedOrigin OriginToProto(CommitOrigin origin) {
       return storage::v1::RECORDED_ORIGIN_EXPIRED;
     case CommitOrigin::kFile:
       return storage::v1::RECORDED_ORIGIN_FILE;
+    case CommitOrigin::kDerivation:
+      return storage::v1::RECORDED_ORIGIN_DERIVATION;
   }
   return storage::v1::RECORDED_ORIGIN_UNSPECIFIED;
 }
@@ -82,6 +84,8 @@ std::optional<CommitOrigin> OriginFromProto(
       return CommitOrigin::kExpired;
     case storage::v1::RECORDED_ORIGIN_FILE:
       return CommitOrigin::kFile;
+    case storage::v1::RECORDED_ORIGIN_DERIVATION:
+      return CommitOrigin::kDerivation;
     default:
       return std::nullopt;
   }

@@ -105,7 +105,8 @@ TEST(CommitCodecTest, MarksAndFlagsAreKept) {
 
 TEST(CommitCodecTest, OriginsAndTimesAreKept) {
   for (CommitOrigin origin : {CommitOrigin::kClient, CommitOrigin::kMount,
-                              CommitOrigin::kExpired}) {
+                              CommitOrigin::kExpired, CommitOrigin::kFile,
+                              CommitOrigin::kDerivation}) {
     SequencedCommit commit = CommitOf({Effect()});
     commit.origin = origin;
     for (int64_t nanos : {int64_t{0}, int64_t{-1}, int64_t{1}}) {

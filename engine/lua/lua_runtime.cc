@@ -303,7 +303,14 @@ LuaOutcome LuaRuntime::Machine::Call(int reference,
                                     : Failure(code),
                      call_.meter.instructions(),
                      {call_.reads.begin(), call_.reads.end()},
-                     {}};
+                     {},
+                     false,
+                     false};
+  if (ErrorReason(outcome.result.status()) == ReasonName(Reason::kLuaBudget)) {
+    outcome.out_of_instructions =
+        call_.meter.over() == CallMeter::Over::kInstructions;
+    outcome.out_of_time = call_.meter.over() == CallMeter::Over::kCpuTime;
+  }
   *broken = code == LUA_ERRMEM;
   // Nothing of this call is left in reach of the next.
   lua_settop(state_, 0);
@@ -445,7 +452,9 @@ LuaOutcome LuaRuntime::CallWith(LuaFunction& function,
                                 const LuaReader* reader) {
   if (function.machine_ != machine_number_) {
     absl::Status status = CompileInto(function);
-    if (!status.ok()) return {std::move(status), CallMeter::kStep, {}, {}};
+    if (!status.ok()) {
+      return {std::move(status), CallMeter::kStep, {}, {}, false, false};
+    }
   }
   const auto began = std::chrono::steady_clock::now();
   bool broken = false;

@@ -57,6 +57,10 @@ struct LuaOutcome {
   std::vector<Path> reads;
   // What it took, of the clock.
   absl::Duration time;
+  // Of a failure with LUA_BUDGET: whether instructions were what it ran out of, or
+  // CPU time. The latter depends on the computer, and may be enough another time.
+  bool out_of_instructions = false;
+  bool out_of_time = false;
 };
 
 // Reads what get("/path") asks for. Lua functions must not be called from it.

@@ -44,6 +44,8 @@ OriginKind OriginOf(CommitOrigin origin) {
       return OriginKind::kExpired;
     case CommitOrigin::kFile:
       return OriginKind::kFile;
+    case CommitOrigin::kDerivation:
+      return OriginKind::kDerivation;
   }
   return OriginKind::kClient;
 }

@@ -43,6 +43,7 @@ void EncodeDerivations(const DerivationCounts& counts,
   proto->set_ok(static_cast<int64_t>(counts.ok));
   proto->set_error(static_cast<int64_t>(counts.error));
   proto->set_stale(static_cast<int64_t>(counts.stale));
+  proto->set_over_budget(static_cast<int64_t>(counts.over_budget));
 }
 
 void EncodeRequestIds(const AnsweredRequests::Status& status,

@@ -450,6 +450,8 @@ class Reader {
          {"derivation_nodes", Number(&derivations.call.nodes, 1, kMany)},
          {"derivation_cpu_time", Time(&derivations.call.cpu_time,
                                       absl::Milliseconds(1), absl::Hours(1))},
+         {"derivation_wait", Time(&derivations.longest_wait,
+                                  absl::Milliseconds(1), absl::Hours(1))},
          {"derivation_commit_instructions",
           Number(&derivations.commit_instructions, 1'000, kBillion)},
          {"derivation_source_bytes",

@@ -65,6 +65,7 @@ limits:
   derivation_commit_instructions: 1002
   derivation_source_bytes: 1025
   derivation_runs: 14
+  derivation_wait: 15ms
 )",
                              "restate.yaml", &config)
                   .ok());
@@ -100,6 +101,7 @@ limits:
   EXPECT_EQ(derivations.call.memory_bytes, 65543u);
   EXPECT_EQ(derivations.call.nodes, 12);
   EXPECT_EQ(derivations.call.cpu_time, absl::Milliseconds(13));
+  EXPECT_EQ(derivations.longest_wait, absl::Milliseconds(15));
   EXPECT_EQ(derivations.commit_instructions, 1002);
   EXPECT_EQ(derivations.max_source_bytes, 1025u);
   EXPECT_EQ(derivations.max_runs, 14);
@@ -148,7 +150,8 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "commit_queue_length_per_client, derivation_commit_instructions, "
             "derivation_cpu_time, derivation_instructions, "
             "derivation_memory_bytes, derivation_nodes, derivation_runs, "
-            "derivation_source_bytes, history_age, history_bytes, "
+            "derivation_source_bytes, derivation_wait, history_age, "
+            "history_bytes, "
             "interceptions, interceptions_per_client, "
             "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
             "paths, patterns, per_client, queue_bytes, queued_bytes, "

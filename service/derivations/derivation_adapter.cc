@@ -191,6 +191,8 @@ v1::DerivationStatus EncodeStatus(DerivationStatus status) {
       return v1::DERIVATION_STATUS_ERROR;
     case DerivationStatus::kStale:
       return v1::DERIVATION_STATUS_STALE;
+    case DerivationStatus::kOverBudget:
+      return v1::DERIVATION_STATUS_OVER_BUDGET;
   }
   return v1::DERIVATION_STATUS_UNSPECIFIED;
 }
@@ -228,6 +230,7 @@ void EncodeDerivation(const DerivationState& state,
   if (definition.hosted()) {
     proto->set_source_revision(progress.source_revision);
   }
+  proto->set_definer(definition.definer);
   for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) {
     proto->add_hosts(*host);
   }

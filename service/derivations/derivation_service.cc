@@ -69,11 +69,14 @@ grpc::ServerUnaryReactor* DerivationService::Derive(
   absl::StatusOr<bool> wait = DecodeWait(request->wait());
   if (!wait.ok()) return call.Finished(wait.status());
   CommitRequest commit;
+  commit.client = clients_->Of(*context);
+  definition->definer = commit.client.text();
   commit.derivation =
       DefineDerivation{*std::move(definition), request->overwrite()};
-  commit.client = clients_->Of(*context);
   commit.epoch = request->epoch();
   commit.wait_derived = *wait;
+  // Nobody was promised an order of calls that are under way at once.
+  commit.may_be_set_aside = true;
   commit.bytes = request->ByteSizeLong();
   controller_->Derive(
       std::move(commit), request->hosted().session_id(),

@@ -43,6 +43,8 @@ std::string OriginName(CommitOrigin origin) {
       return "expired";
     case CommitOrigin::kFile:
       return "file";
+    case CommitOrigin::kDerivation:
+      return "derivation";
   }
   return "";
 }
@@ -58,6 +60,8 @@ void AddCommits(const Measures& measures, Families& out) {
     const std::string origin = OriginName(static_cast<CommitOrigin>(i));
     out.Counter("restate_commits_total", "Published commits, by origin.",
                 Double(commits.commits[i]), {{"origin", origin}});
+    // They have nothing but derived writes, which are counted below.
+    if (i == static_cast<size_t>(CommitOrigin::kDerivation)) continue;
     out.Counter("restate_operations_total",
                 "Operations that changed something or pinged, by origin.",
                 Double(commits.operations[i]), {{"origin", origin}});
@@ -223,6 +227,8 @@ void AddDerivations(const Measures& measures, Families& out) {
             {{"status", "error"}});
   out.Gauge(kDerivations, kDerivationsHelp, Double(counts.stale),
             {{"status", "stale"}});
+  out.Gauge(kDerivations, kDerivationsHelp, Double(counts.over_budget),
+            {{"status", "over_budget"}});
 
   constexpr std::array<const char*, DerivationCounters::kKinds> kKinds = {
       "lua", "aggregate", "hosted"};
@@ -240,15 +246,21 @@ void AddDerivations(const Measures& measures, Families& out) {
                   {{"kind", kKinds[i]}, {"reason", kFailures[j]}});
     }
   }
-  constexpr std::string_view kRefused =
-      "restate_derivation_refused_commits_total";
-  constexpr std::string_view kRefusedHelp =
-      "Commits refused because a derivation failed that is to refuse then, or "
-      "because all of theirs together took too long.";
-  out.Counter(kRefused, kRefusedHelp, Double(counters.refused_by_failure),
-              {{"reason", "failure"}});
-  out.Counter(kRefused, kRefusedHelp, Double(counters.refused_by_budget),
-              {{"reason", "budget"}});
+  out.Counter("restate_derivation_refused_commits_total",
+              "Commits refused because a derivation failed that is to refuse "
+              "then.",
+              Double(counters.refused_by_failure), {{"reason", "failure"}});
+  out.Counter("restate_derivations_put_off_total",
+              "Times a destination was not computed in the commit that changed "
+              "its sources: its definer's share was used, or it took too much of "
+              "the processor's time.",
+              Double(counters.put_off));
+  out.Counter("restate_derivation_spent_instructions_total",
+              "What derivations spent in commits, calls and reading sources.",
+              Double(counters.spent));
+  out.Gauge("restate_derivation_most_spent_instructions",
+            "The most that they spent in one commit since the start.",
+            Double(counters.most_spent.load(std::memory_order_relaxed)));
   AddLua(*measures.derivation_lua, "derivation", out);
   AddLua(*measures.equality_lua, "equality", out);
 }

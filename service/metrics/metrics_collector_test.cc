@@ -184,11 +184,14 @@ TEST_F(CollectorTest, ShowsWhyDerivationsFail) {
       lua, MakeError(Reason::kLuaError, "wrong")));
   derivations_.Count(DerivationCounters::OutcomeOf(
       hosted, MakeError(Reason::kCycle, "circle")));
-  derivations_.CountCommit(MakeError(Reason::kDerivationBudget, "all"));
+  derivations_.CountCommit(MakeError(Reason::kDerivationFailed, "no"));
+  derivations_.put_off.Add(8);
+  derivations_.CountSpent(300);
+  derivations_.CountSpent(200);
   derivations_.CountCommit(absl::OkStatus());
   derivation_lua_.nanoseconds.Add(1'500'000'000);
   equality_lua_.calls.Add(3);
-  measures_.status.derivations = {5, 6, 7};
+  measures_.status.derivations = {5, 6, 7, 9};
   Collect();
   const auto failures = [this](const char* kind, const char* reason) {
     return Value("restate_derivation_failures_total",
@@ -202,9 +205,13 @@ TEST_F(CollectorTest, ShowsWhyDerivationsFail) {
   EXPECT_EQ(failures("lua", "other"), 0);
   EXPECT_EQ(failures("hosted", "other"), 1);
   EXPECT_EQ(failures("aggregate", "other"), 0);
-  EXPECT_EQ(
-      Value("restate_derivation_refused_commits_total", {{"reason", "budget"}}),
-      1);
+  EXPECT_EQ(Value("restate_derivation_refused_commits_total",
+                  {{"reason", "failure"}}),
+            1);
+  EXPECT_EQ(Value("restate_derivations_put_off_total"), 8);
+  EXPECT_EQ(Value("restate_derivation_spent_instructions_total"), 500);
+  EXPECT_EQ(Value("restate_derivation_most_spent_instructions"), 300);
+  EXPECT_EQ(Value("restate_derivations", {{"status", "over_budget"}}), 9);
   EXPECT_EQ(Value("restate_derivations", {{"status", "ok"}}), 5);
   EXPECT_EQ(Value("restate_derivations", {{"status", "error"}}), 6);
   EXPECT_EQ(Value("restate_derivations", {{"status", "stale"}}), 7);

@@ -83,8 +83,7 @@ bool CommitAtRandom(Client& client, RandomGraph& random) {
   const Failure failure = FailureOf(reply.status);
   if (failure.code == "UNAVAILABLE") return false;
   EXPECT_TRUE(failure.reason == "DERIVED_PATH" ||
-              failure.reason == "KIND_MISMATCH" ||
-              failure.reason == "DERIVATION_BUDGET")
+              failure.reason == "KIND_MISMATCH")
       << failure;
   return true;
 }

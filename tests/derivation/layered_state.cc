@@ -139,9 +139,11 @@ Computed Compute(const Rule& rule, const LayeredState& state,
   std::vector<Tree> sources;
   for (const Path& source : rule.sources) {
     sources.push_back(state.Source(rule.dest, source));
-    *not_called |= !sources.back().has_value() && !rule.call_when_absent;
+    *not_called |= !sources.back().has_value() && !rule.call_when_absent &&
+                   rule.runs != Rule::Runs::kAggregate;
   }
   if (*not_called) return {};
+  // Of a source that is absent it is an aggregate of nothing.
   if (rule.runs == Rule::Runs::kAggregate) {
     return Aggregate(rule, sources.front());
   }

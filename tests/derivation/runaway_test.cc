@@ -60,6 +60,10 @@ std::string DestOf(const Runaway& one) { return "/derived/" + one.name; }
 
 class RunawayTest : public ServerTest {
  protected:
+  // Nothing is put off because the machine is busy.
+  std::string Config() const override {
+    return "limits:\n  derivation_wait: 1h\n";
+  }
   void SetUp() override {
     ServerTest::SetUp();
     calls_ = std::make_unique<DerivationClient>(server().address());

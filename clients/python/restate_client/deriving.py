@@ -51,9 +51,9 @@ class DerivationInfo:
     sources: tuple[PurePosixPath, ...]
     # "lua", "aggregate" or "hosted".
     kind: str
-    # "ok", "error" or "stale".
+    # "ok", "error", "stale" or "over_budget".
     status: str
-    # Why it is "error".
+    # Why it is "error", or "over_budget".
     message: str
     # What it depends on: its sources, or what it read when it last ran.
     reads: tuple[PurePosixPath, ...]
@@ -67,6 +67,8 @@ class DerivationInfo:
     # sessions that host it.
     source_revision: int
     hosts: tuple[str, ...]
+    # Who defined it: that client's address.
+    definer: str = ""
 
 
 @dataclass
@@ -215,6 +217,7 @@ def info(message: pb.DerivationInfo) -> DerivationInfo:
         last_revision=message.last_revision,
         source_revision=message.source_revision,
         hosts=tuple(message.hosts),
+        definer=message.definer,
     )
 
 

@@ -13,7 +13,7 @@ from restate_client.sync_controller import ControllerSync
 
 
 def to_dot(derivations: Iterable[DerivationInfo]) -> str:
-    """Returns the graph: destinations are boxes, errors red, stale dashed."""
+    """Returns the graph: destinations are boxes, errors red, late ones dashed."""
     derivations = list(derivations)
     dests = {info.dest for info in derivations}
     edges = {
@@ -35,7 +35,11 @@ def to_dot(derivations: Iterable[DerivationInfo]) -> str:
     return "\n".join([*lines, "}"])
 
 
-_STYLES = {"error": ", color=red", "stale": ", style=dashed"}
+_STYLES = {
+    "error": ", color=red",
+    "stale": ", style=dashed",
+    "over_budget": ", style=dashed",
+}
 
 
 def _quoted(*lines: object) -> str:

@@ -49,7 +49,8 @@ class Listener final : public CommitListener {
       for (const Effect& effect : commit.effects) {
         static constexpr const char* kKinds[] = {"SET", "DELETE", "PING"};
         static constexpr const char* kOrigins[] = {"CLIENT", "MOUNT",
-                                                   "EXPIRED", "FILE"};
+                                                   "EXPIRED", "FILE",
+                                                   "DERIVATION"};
         told.push_back(absl::StrCat(
             effect.path.ToText(), " ",
             kKinds[static_cast<int>(effect.kind)], " ",

@@ -71,6 +71,12 @@ inline Definition Hosted(std::string_view dest, std::string_view source) {
   return definition;
 }
 
+// The same, defined by somebody.
+inline Definition By(std::string definer, Definition definition) {
+  definition.definer = std::move(definer);
+  return definition;
+}
+
 // Remembers every commit. Written by the sequencer's thread before a commit
 // that comes later is answered.
 class CommitRecorder final : public CommitListener {
@@ -164,6 +170,13 @@ class DerivationTest : public testing::Test {
         sequencer_->AtBoundary([&] { done.set_value(); }).ok());
     done.get_future().get();
   }
+  // Nothing waits to be computed in a commit of its own.
+  void SettleDerivations() {
+    do {
+      Settle();
+    } while (!State()->derivations().awaiting.empty());
+    Settle();
+  }
   std::shared_ptr<const PublishedState> State() {
     return sequencer_->publication().Newest();
   }
@@ -208,7 +221,8 @@ class DerivationTest : public testing::Test {
   const std::filesystem::path directory_;
   SystemClock clock_;
   CommitRecorder recorder_;
-  DerivationLimits limits_;
+  // Nothing depends on how busy the machine is.
+  DerivationLimits limits_ = {.longest_wait = absl::InfiniteDuration()};
   std::unique_ptr<Sequencer> sequencer_;
 };
 
