@@ -15,6 +15,12 @@
 
 namespace restate {
 
+// What a destination holds, as far as it can be read at or below some path.
+struct DerivedPart {
+  Path dest;
+  Tree value;
+};
+
 // What one operation did to the tree: all that events, the memory of last
 // changes and the history are made from. Only operations that changed something,
 // and pings, have one.
@@ -40,6 +46,11 @@ struct Effect {
   // shows the same as the listener saw. If not set, and a value is left out,
   // nothing has changed strictly below the path.
   bool below_unknown = false;
+  // With below_unknown: `after`, with `derived_below` laid over it, is all that
+  // can be read at and below the path once the whole commit has happened
+  // (commit_view.h).
+  bool keeps_below = false;
+  std::vector<DerivedPart> derived_below;
   // Stands for an absent `before` in the event at the path itself and above.
   Tree default_value;
   Tree payload;

@@ -76,4 +76,26 @@ void EffectLimiter::Limit(Reach reach, Effect* effect) {
   }
 }
 
+void EffectLimiter::LimitMount(Effect* effect) {
+  effect->complete = false;
+  effect->before.reset();
+  effect->below_unknown = true;
+  if (effect->after_incomplete) {
+    effect->after.reset();
+    return;
+  }
+  const size_t bytes = BytesOf(effect->after);
+  const bool is_small =
+      bytes <= kMaxCarriedBytes ||
+      (bytes <= kMaxSideBytes &&
+       tree::CountOwnValues(effect->after, kMaxChangedLeaves + 1) <=
+           kMaxChangedLeaves);
+  if (is_small && kept_bytes_ + bytes <= kMaxCommitValueBytes) {
+    kept_bytes_ += bytes;
+    return;
+  }
+  effect->after_incomplete = true;
+  effect->after.reset();
+}
+
 }  // namespace restate

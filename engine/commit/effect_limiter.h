@@ -27,6 +27,9 @@ enum class Reach { kSubtree, kOwnValue };
 //     over 16 MiB and the commit's values so far are not over 64 MiB;
 //   - else, of an operation with Reach::kSubtree, a mark (below_unknown), and
 //     of its values what an event at the path would carry.
+// A mount operation keeps what its place reads as after it, as an operation would
+// (10,000 leaves, 16 MiB) or an event carries (1 MiB), and is a mark all the same:
+// what was there before is not known.
 // For all this the state before and the operations count, and not who listens:
 // a commit has the same effects whenever it is looked at.
 class EffectLimiter {
@@ -34,6 +37,8 @@ class EffectLimiter {
   // Takes out of `effect` what is not kept. `before` and `after` of an effect
   // that is not complete (or after_incomplete) may hold anything.
   void Limit(Reach reach, Effect* effect);
+  // The same for the operation of a mount, whose `before` is not kept.
+  void LimitMount(Effect* effect);
 
   // Bytes of the values that are kept so far.
   size_t kept_bytes() const { return kept_bytes_; }

@@ -145,5 +145,27 @@ TEST(EffectLimiterTest, WhatWasTooLargeToReadIsAMark) {
   EXPECT_EQ(effect.after, Tree(Value::Int(1)));
 }
 
+TEST(EffectLimiterTest, AMountKeepsWhatAnOperationOrAnEventMay) {
+  const auto keeps = [](EffectLimiter& limiter, Value after) {
+    Effect mount = Change(Value::Int(1), std::move(after));
+    limiter.LimitMount(&mount);
+    EXPECT_FALSE(mount.complete);
+    EXPECT_EQ(mount.before, std::nullopt);
+    EXPECT_TRUE(mount.below_unknown);
+    EXPECT_EQ(mount.after_incomplete, !mount.after.has_value());
+    return mount.after.has_value();
+  };
+  EffectLimiter limiter;
+  EXPECT_TRUE(keeps(limiter, MapOf(10'001))) << "an event carries it";
+  EXPECT_TRUE(keeps(limiter, MapWith(BytesOf((16 << 20) - 100))));
+  EXPECT_FALSE(keeps(limiter, MapWith(BytesOf(16 << 20))));
+  EXPECT_FALSE(keeps(limiter, MapOf(60'000))) << "neither small nor few";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(keeps(limiter, MapWith(BytesOf((16 << 20) - 100))));
+  }
+  EXPECT_FALSE(keeps(limiter, MapWith(BytesOf((16 << 20) - 100))))
+      << "over 64 MiB a commit";
+}
+
 }  // namespace
 }  // namespace restate

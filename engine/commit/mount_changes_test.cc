@@ -136,5 +136,86 @@ TEST_F(MountsTest, EditsByOthersAreCommits) {
   EXPECT_EQ(Elsewhere("/b/c"), Tree(Value::Int(2)));
 }
 
+// Every start told everybody that an empty /tmp had been deleted, and began
+// again for all who listened to /*/b, with all their values: whether the mount
+// had held anything was known to nobody.
+TEST_F(MountsTest, AVolatileMountThatHeldNothingIsNotResetByAStart) {
+  Start({{"/m", Kind::kMemory}, {"/n", Kind::kMemory, CachePolicy{}}});
+  ASSERT_TRUE(Do(Set("/a", 1)).ok());
+  const auto told_by_start = [&] {
+    const Revision before = sequencer_->publication().Newest()->revision();
+    Crash();
+    Strings places;
+    auto page = sequencer_->history().Read(before, INT64_MAX, 1 << 20);
+    EXPECT_TRUE(page.ok()) << page.status();
+    for (const auto& past : page->commits) {
+      for (const Effect& effect : past->commit.effects) {
+        places.push_back(effect.path.ToText());
+      }
+    }
+    return places;
+  };
+  EXPECT_EQ(told_by_start(), Strings());
+  ASSERT_TRUE(Do(Set("/m/x", 1)).ok());
+  EXPECT_EQ(told_by_start(), (Strings{"/m"}));
+  // It was told, once.
+  EXPECT_EQ(told_by_start(), Strings());
+  // That there is nothing any more says nothing of what readers know.
+  ASSERT_TRUE(Do(Set("/m/x", 1)).ok());
+  ASSERT_TRUE(Do(DeleteOperation{.path = P("/m/x")}).ok());
+  ASSERT_TRUE(Do(Set("/n/x", 1)).ok());
+  EXPECT_EQ(told_by_start(), (Strings{"/m", "/n"}));
+  // One that is mounted by a call, and what was there before it.
+  ASSERT_TRUE(AddMount({"/a", Kind::kMemory, {}, "d"}).ok());
+  specs_.push_back({"/a", Kind::kMemory, {}, "d"});
+  EXPECT_EQ(told_by_start(), Strings());
+  ASSERT_TRUE(Do(Set("/a/x", 1)).ok());
+  EXPECT_EQ(told_by_start(), (Strings{"/a"}));
+}
+
+TEST_F(MountsTest, TheFirstWriteIntoAnEmptyMountWaitsForTheDisk) {
+  Start({{"/m", Kind::kMemory}});
+  ASSERT_TRUE(Do(Set("/m/x", 1)).ok());
+  // If the mark cannot be made durable, the write is not shown.
+  plan_->FailWrite(1, Happens::kNot);
+  EXPECT_EQ(ErrorReason(Do(Set("/a", 1)).status()), "OUTCOME_UNKNOWN");
+  ASSERT_TRUE(AddMount({"/v", Kind::kMemory, {}, "d"}).ok());
+  plan_->FailWrite(1, Happens::kNot);
+  EXPECT_EQ(ErrorReason(Do(Set("/v/x", 1)).status()), "OUTCOME_UNKNOWN");
+  EXPECT_EQ(Get("/v"), std::nullopt);
+  EXPECT_EQ(sequencer_->records().Find("mounted/" + P("/v").key()),
+            "memory, empty");
+}
+
+TEST_F(MountsTest, TheRecordHoldsWhatTheMountPointReadsAsAfterwards) {
+  Start({});
+  ASSERT_TRUE(Do(Set("/x/hidden", 1)).ok());
+  const Revision mounted = *AddMount({"/x", Kind::kMemory, {}, "d"});
+  ASSERT_TRUE(Do(Set("/x/new", 1)).ok());
+  const Revision unmounted = *RemoveMount("/x");
+  auto page = sequencer_->history().Read(mounted - 1, INT64_MAX, 1 << 20);
+  ASSERT_TRUE(page.ok()) << page.status();
+  for (const auto& past : page->commits) {
+    const Effect& effect = past->commit.effects.at(0);
+    if (past->commit.revision == mounted) {
+      EXPECT_EQ(effect.after, std::nullopt);
+    } else if (past->commit.revision == unmounted) {
+      EXPECT_EQ(effect.after, tree::Replace(std::nullopt, P("/hidden"),
+                                            Value::Int(1)));
+    } else {
+      continue;
+    }
+    EXPECT_TRUE(effect.keeps_below);
+    EXPECT_FALSE(effect.after_incomplete);
+    EXPECT_FALSE(effect.complete);
+  }
+  // What takes long to read is not waited for.
+  const Revision slow = *AddMount({"/s", Kind::kNetwork, {}, "d"});
+  page = sequencer_->history().Read(slow - 1, INT64_MAX, 1 << 20);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_TRUE(page->commits.at(0)->commit.effects.at(0).after_incomplete);
+  EXPECT_FALSE(page->commits.at(0)->commit.effects.at(0).keeps_below);
+}
+
 }  // namespace
 }  // namespace restate

@@ -26,6 +26,12 @@ inline constexpr std::string_view kDirtyPrefix = "dirty/";
 // is written to.
 inline constexpr std::string_view kSeenPrefix = "seen/";
 
+// What is behind the name of a mount whose content is gone after a restart, while
+// it has held nothing since that was last told: put there by the commit that tells
+// of it, and taken away, durably, before the first write to it is published. A
+// server that does not know of this takes it for another mount, and resets it.
+inline constexpr std::string_view kEmptyMark = ", empty";
+
 inline std::string DefinitionKey(const Path& at) {
   return std::string(kDefinitionPrefix) + at.key();
 }
@@ -44,7 +50,6 @@ inline std::string DirtyKey(const Path& at) {
 inline std::string SeenKey(const Path& at) {
   return std::string(kSeenPrefix) + at.key();
 }
-
 // In decimal.
 std::string EncodeNumber(int64_t number);
 std::optional<int64_t> DecodeNumber(std::string_view bytes);

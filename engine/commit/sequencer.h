@@ -213,6 +213,9 @@ class Sequencer {
     bool marked_dirty = false;
     // Whether the store knows what it holds: kSeenPrefix.
     bool marked_seen = false;
+    // Of one that is not durable: whether the store has it as one that has held
+    // nothing yet: kEmptyMark.
+    bool marked_empty = false;
   };
   using Custody = MountedBackend::Custody;
 
@@ -234,7 +237,14 @@ class Sequencer {
                            const PublishedState& first);
   // One operation for each place: anything there may have changed.
   SequencedCommit MountCommit(const std::vector<Path>& places,
-                              const PublishedState& after) const;
+                              Revision revision) const;
+  // What the place of a mount reads as in its events; nothing, and `*incomplete`,
+  // if that is too much, or takes long to read.
+  Tree ReadMountPlace(const Path& place, const PublishedState& after,
+                      bool* incomplete) const;
+  // Fills in, once what is derived has followed, what such a commit shows.
+  void ShowWhatIsMounted(const PublishedState& after,
+                         SequencedCommit* commit) const;
   // Takes over what was derived before the start.
   absl::Status LoadDerivations();
   // A snapshot of every mount, as of `revision`.
@@ -288,6 +298,9 @@ class Sequencer {
   // Notes that the edits which a mount was opened with are known by now.
   void AddSeen(const MountedBackend& mounted,
                std::vector<RecordChange>* records) const;
+  // What kMountedPrefix says of a mount. Notes whether one that is gone after a
+  // restart is empty now.
+  static std::string MountedRecord(MountSlot* slot);
   // What the batch has for mounts that the commit store does not keep.
   void AddToJournal(const Batch& batch, CommitBatch* decision) const;
   // What was applied and can go from the journal; and that it is gone.

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/commit/commit_view.h"
 #include "engine/commit/executor.h"
 #include "engine/commit/exports.h"
 #include "engine/commit/sequencer.h"
@@ -118,11 +119,14 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       for (const Path& path : cleared) {
         last_changes_->RecordOwnValue(path, revision);
       }
-      batch.sequenced.push_back(SequencedCommit{
-          revision, options_.clock->Now(),
-          commit.request.expiry.has_value() ? CommitOrigin::kExpired
-                                            : commit.request.origin,
-          std::move(execution->effects), std::move(commit.request.run_id)});
+      SequencedCommit& sequenced =
+          batch.sequenced.emplace_back(SequencedCommit{
+              revision, options_.clock->Now(),
+              commit.request.expiry.has_value() ? CommitOrigin::kExpired
+                                                : commit.request.origin,
+              std::move(execution->effects),
+              std::move(commit.request.run_id)});
+      KeepWhatIsBelow(batch.derivations.values, &sequenced);
     }
     result.revision = last_given_;
     if (commit.request.read_ahead != nullptr) {

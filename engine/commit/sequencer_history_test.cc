@@ -21,6 +21,7 @@
 #include "engine/history/history.h"
 #include "engine/history/testing/random_commits.h"
 #include "engine/sync/mutex.h"
+#include "engine/tree/tree.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -296,14 +297,18 @@ TEST_F(SequencerHistoryTest, TheResetOfVolatileMountsIsACommit) {
   EXPECT_FALSE(effect.complete);
   EXPECT_FALSE(effect.after_incomplete);
   EXPECT_TRUE(effect.below_unknown);
+  EXPECT_TRUE(effect.keeps_below);
 
   // What a durable mount below it holds is there, and so is the place.
+  ASSERT_TRUE(Set("/tmp/x", Value::Int(1)).ok());
   ASSERT_TRUE(Set("/tmp/kept/x", Value::Int(1)).ok());
   Restart();
   const Effect again = Past().back().effects[0];
   EXPECT_EQ(again.kind, Effect::Kind::kSet);
-  EXPECT_TRUE(again.after_incomplete);
-  EXPECT_EQ(again.after, std::nullopt);
+  EXPECT_FALSE(again.after_incomplete);
+  EXPECT_TRUE(again.keeps_below);
+  EXPECT_EQ(again.after, tree::Replace(std::nullopt, P("/kept/x"),
+                                       Value::Int(1)));
 }
 
 TEST_F(SequencerHistoryTest, AFailedBatchIsNotInTheHistory) {

@@ -5,35 +5,75 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/commit/commit_view.h"
+#include "engine/commit/effect_limiter.h"
 #include "engine/commit/mount_records.h"
 #include "engine/commit/sequencer.h"
 #include "engine/commit/sequencer_batch.h"
 #include "engine/error/error.h"
+#include "engine/tree/tree.h"
 
 namespace restate {
 
 SequencedCommit Sequencer::MountCommit(const std::vector<Path>& places,
-                                       const PublishedState& after) const {
+                                       Revision revision) const {
   SequencedCommit commit;
-  commit.revision = after.revision();
+  commit.revision = revision;
   commit.commit_time = options_.clock->Now();
   commit.origin = CommitOrigin::kMount;
   for (const Path& place : places) {
-    // What takes long to read is not waited for: it may have anything, as one
-    // that cannot be read.
-    absl::StatusOr<NodeProbe> now = absl::UnavailableError("");
-    if (!IsSlow(place)) now = after.clients_tree().Probe(place);
     Effect effect;
     effect.index = static_cast<int32_t>(commit.effects.size());
     effect.path = place;
-    effect.after_incomplete = !now.ok() || now->exists() || place.is_root();
-    effect.kind = effect.after_incomplete ? Effect::Kind::kSet
-                                          : Effect::Kind::kDelete;
     effect.complete = false;
+    effect.after_incomplete = true;
     effect.below_unknown = true;
     commit.effects.push_back(std::move(effect));
   }
   return commit;
+}
+
+Tree Sequencer::ReadMountPlace(const Path& place, const PublishedState& after,
+                               bool* incomplete) const {
+  *incomplete = false;
+  const DerivedValues& derived = after.derivations().values;
+  if (const std::optional<Path> owner = derived.OwnerOf(place)) {
+    return tree::Get(derived.Find(*owner)->value, place.RelativeTo(*owner));
+  }
+  // What takes long to read is not waited for: it may have anything, as one that
+  // cannot be read.
+  if (IsSlow(place)) {
+    *incomplete = true;
+    return std::nullopt;
+  }
+  // As much as the history keeps, else as much as an event carries.
+  ReadLimits history;
+  history.max_bytes = kMaxSideBytes;
+  history.max_own_values = kMaxChangedLeaves;
+  ReadLimits event;
+  event.max_bytes = kMaxCarriedBytes;
+  for (const ReadLimits& limits : {history, event}) {
+    absl::StatusOr<ReadResult> read = after.clients_tree().Read(place, limits);
+    if (!read.ok()) break;
+    if (!read->over_limit) return std::move(read->tree);
+  }
+  *incomplete = true;
+  return std::nullopt;
+}
+
+void Sequencer::ShowWhatIsMounted(const PublishedState& after,
+                                  SequencedCommit* commit) const {
+  EffectLimiter limiter;
+  for (Effect& effect : commit->effects) {
+    if (effect.derived) continue;
+    effect.after =
+        ReadMountPlace(effect.path, after, &effect.after_incomplete);
+    const bool is_gone = !effect.after_incomplete &&
+                         !effect.after.has_value() && !effect.path.is_root();
+    effect.kind = is_gone ? Effect::Kind::kDelete : Effect::Kind::kSet;
+    limiter.LimitMount(&effect);
+  }
+  KeepWhatIsBelow(after.derivations().values, commit);
 }
 
 CommitGroup Sequencer::StageMountChange(
@@ -46,11 +86,13 @@ CommitGroup Sequencer::StageMountChange(
   }
   const std::shared_ptr<const PublishedState> after =
       StateOfAllMounts(revision);
-  SequencedCommit commit = MountCommit({at}, *after);
+  SequencedCommit commit = MountCommit({at}, revision);
   // Nothing refuses a mount: what cannot be derived is an error there.
   FollowMounts(*after, std::nullopt, &commit, derivations, &records)
       .IgnoreError();
   records_->Stage(records);
+  ShowWhatIsMounted(
+      PublishedState(revision, after->mounts(), *derivations), &commit);
   AddDerivedWrites(*derivations, revision, decision);
   CommitGroup group = std::make_shared<const std::vector<SequencedCommit>>(
       1, std::move(commit));
@@ -157,7 +199,7 @@ absl::StatusOr<Revision> Sequencer::AddMountNow(Mount mount) {
     records.push_back({mount_records::JournalKey(at),
                        mount_records::EncodeNumber(slot.journal)});
   }
-  records.push_back({mount_records::MountedKey(at), mounted->identity()});
+  records.push_back({mount_records::MountedKey(at), MountedRecord(&slot)});
   const size_t before = records.size();
   AddSeen(*mounted, &records);
   slot.marked_seen = records.size() > before;

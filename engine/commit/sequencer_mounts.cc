@@ -136,6 +136,19 @@ void Sequencer::AddSeen(const MountedBackend& mounted,
   records->push_back({key, std::move(mark)});
 }
 
+std::string Sequencer::MountedRecord(MountSlot* slot) {
+  slot->marked_empty = false;
+  std::string record = slot->mounted->identity();
+  if (slot->mounted->durable()) return record;
+  const absl::StatusOr<std::shared_ptr<const Snapshot>> now =
+      slot->mounted->TakeSnapshot();
+  if (!now.ok()) return record;
+  const absl::StatusOr<NodeProbe> root = (*now)->Probe(Path());
+  slot->marked_empty = root.ok() && !root->exists();
+  if (slot->marked_empty) record += mount_records::kEmptyMark;
+  return record;
+}
+
 void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
   for (size_t i = 0; i < batch.writes.size(); ++i) {
     if (batch.writes[i].empty()) continue;
@@ -143,6 +156,13 @@ void Sequencer::AddToJournal(const Batch& batch, CommitBatch* decision) const {
     if (slot.marked_seen) {
       decision->records.push_back(
           {mount_records::SeenKey(slot.mounted->at()), std::nullopt});
+    }
+    if (slot.marked_empty) {
+      decision->records.push_back(
+          {mount_records::MountedKey(slot.mounted->at()),
+           slot.mounted->identity()});
+      // Or a crash right after would hide from readers what they lost.
+      decision->durable = true;
     }
     if (slot.mounted->custody() == Custody::kApart) {
       decision->journal.push_back(MountWrites{slot.journal, batch.writes[i]});
@@ -194,6 +214,7 @@ void Sequencer::ApplyToOtherMounts(Batch& batch) {
     }
     slot.mounted->Apply(batch.writes[i], last_given_);
     slot.marked_seen = false;
+    slot.marked_empty = false;
     if (slot.mounted->custody() == Custody::kCached) slot.marked_dirty = true;
     if (absl::Status down = slot.mounted->down(); !down.ok()) SetHealth(down);
   }

@@ -3,9 +3,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/backend/epoch.h"
 #include "engine/commit/mount_records.h"
 #include "engine/commit/sequencer.h"
+#include "engine/error/absl_view.h"
 
 namespace restate {
 namespace {
@@ -181,8 +183,11 @@ std::vector<Path> Sequencer::ChangedPlaces() const {
   for (const MountSlot& slot : mounts_) {
     MountedBackend& mounted = *slot.mounted;
     const auto then = before.find(mount_records::MountedKey(mounted.at()));
+    const std::string as_empty =
+        absl::StrCat(mounted.identity(), AbslView(mount_records::kEmptyMark));
+    const bool was_empty = then != before.end() && then->second == as_empty;
     const bool same = then != before.end()
-                          ? then->second == mounted.identity()
+                          ? was_empty || then->second == mounted.identity()
                           : !known;
     if (then != before.end()) before.erase(then);
     // Another one has taken its place, or an older state of it, and the journal
@@ -191,8 +196,9 @@ std::vector<Path> Sequencer::ChangedPlaces() const {
     const Revision had = AppliedBefore(mounted.at());
     const bool behind = mounted.custody() == Custody::kApart &&
                         !mounted.backend().slow() && slot.applied_at_open < had;
-    if (!same || !mounted.durable() || slot.marked_dirty || behind ||
-        HasNewEdits(mounted)) {
+    // In doubt it has held something.
+    const bool lost = !mounted.durable() && !was_empty;
+    if (!same || lost || slot.marked_dirty || behind || HasNewEdits(mounted)) {
       places.push_back(mounted.at());
     }
   }
@@ -215,8 +221,9 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
     MountedBackend& mounted = *slot.mounted;
     const std::string key = mount_records::MountedKey(mounted.at());
     const auto then = before.find(key);
-    if (then == before.end() || then->second != mounted.identity()) {
-      reset.records.push_back({key, mounted.identity()});
+    std::string record = MountedRecord(&slot);
+    if (then == before.end() || then->second != record) {
+      reset.records.push_back({key, std::move(record)});
     }
     if (then != before.end()) before.erase(then);
     if (mounted.custody() == Custody::kApart) {
@@ -249,7 +256,7 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
 
   CommitGroup group;
   if (!places.empty()) {
-    SequencedCommit commit = MountCommit(places, first);
+    SequencedCommit commit = MountCommit(places, last_given_);
     if (!derivations_.empty()) {
       // What is derived from what was reset follows in the same commit.
       DerivationState derivations;
@@ -261,6 +268,8 @@ absl::Status Sequencer::CommitReset(const std::vector<Path>& places,
       derivations_ = std::move(derivations);
       unknown_.clear();
     }
+    ShowWhatIsMounted(
+        PublishedState(last_given_, first.mounts(), derivations_), &commit);
     group = std::make_shared<const std::vector<SequencedCommit>>(
         1, std::move(commit));
     reset.history = history_->Prepare(*group);

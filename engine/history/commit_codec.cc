@@ -132,6 +132,14 @@ void EncodeEffect(const Effect& effect, std::string_view previous_key,
   operation->set_after_omitted(effect.after_incomplete);
   operation->set_below_unknown(effect.below_unknown);
   operation->set_derived(effect.derived);
+  operation->set_below_kept(effect.keeps_below);
+  for (const DerivedPart& part : effect.derived_below) {
+    storage::v1::RecordedDerived* const derived = operation->add_derived_below();
+    derived->set_path(part.dest.key());
+    if (part.value.has_value()) {
+      ToProto(*part.value, derived->mutable_value());
+    }
+  }
 }
 
 // Puts the value of a field into `*tree`; false if it is no value.
@@ -182,6 +190,16 @@ const char* DecodeEffect(const RecordedOperation& operation,
   effect->after_incomplete = operation.after_omitted();
   effect->below_unknown = operation.below_unknown();
   effect->derived = operation.derived();
+  effect->keeps_below = operation.below_kept();
+  for (const storage::v1::RecordedDerived& derived :
+       operation.derived_below()) {
+    if (!IsPathKey(derived.path())) return "a path is unreadable";
+    DerivedPart& part = effect->derived_below.emplace_back();
+    part.dest = Path::FromKey(derived.path());
+    if (!DecodeTree(derived.has_value(), derived.value(), &part.value)) {
+      return "a value is unreadable";
+    }
+  }
   return nullptr;
 }
 

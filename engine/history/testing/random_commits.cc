@@ -85,6 +85,11 @@ Effect RandomCommits::RandomEffect(int32_t index) {
   effect.after_incomplete = Below(8) == 0;
   if (effect.after_incomplete) effect.after.reset();
   effect.below_unknown = Below(8) == 0;
+  effect.keeps_below = effect.below_unknown && Below(2) == 0;
+  for (size_t i = effect.keeps_below ? Below(3) : 0; i > 0; --i) {
+    effect.derived_below.push_back(
+        {effect.path.Child(absl::StrCat("d", i)), RandomTree()});
+  }
   effect.skip_notify = Below(8) == 0;
   return effect;
 }
@@ -123,6 +128,12 @@ void ExpectSameCommit(const SequencedCommit& a, const SequencedCommit& b) {
     EXPECT_EQ(x.complete, y.complete);
     EXPECT_EQ(x.after_incomplete, y.after_incomplete);
     EXPECT_EQ(x.below_unknown, y.below_unknown);
+    EXPECT_EQ(x.keeps_below, y.keeps_below);
+    ASSERT_EQ(x.derived_below.size(), y.derived_below.size());
+    for (size_t k = 0; k < x.derived_below.size(); ++k) {
+      EXPECT_EQ(x.derived_below[k].dest, y.derived_below[k].dest);
+      ExpectSameTree(x.derived_below[k].value, y.derived_below[k].value);
+    }
     EXPECT_EQ(x.skip_notify, y.skip_notify);
   }
 }
