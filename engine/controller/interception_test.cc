@@ -56,7 +56,7 @@ TEST_F(InterceptionTest, AStopIsKeptForReplays) {
   Acknowledge(tokens[1], true);
   EXPECT_EQ(Drain(*above), Lines());
   auto replay = Subscribe(
-      Spec({"/", "/a"}, StartAfter{ResumePosition{0, std::nullopt}}));
+      Spec({"/", "/a"}, StartAfter{AfterAllOf(0)}));
   EXPECT_EQ(Drain(*replay), middle);
 }
 
@@ -64,7 +64,7 @@ TEST_F(InterceptionTest, AReplayWaitsForWhatIsNotAnsweredYet) {
   auto interceptor = Intercept("/a/b");
   Set("/a/b", I(1));
   auto replay =
-      Subscribe(Spec({"/"}, StartAfter{ResumePosition{0, std::nullopt}}));
+      Subscribe(Spec({"/"}, StartAfter{AfterAllOf(0)}));
   EXPECT_EQ(Drain(*replay), Lines());
   Acknowledge(TakeTokens(*interceptor).at(0), true);
   Set("/z", I(1));

@@ -147,7 +147,7 @@ TEST_F(SubscriptionTest, ResumingWhatIsCompactedFailsOrStartsOver) {
   for (int i = 0; i < 10; ++i) Set("/a", I(i));
   ASSERT_TRUE(controller_->Compact(5).ok());
   const auto after = [](Revision revision) {
-    return StartAfter{ResumePosition{revision, std::nullopt}};
+    return StartAfter{AfterAllOf(revision)};
   };
   const absl::Status gone =
       controller_->Subscribe(Spec({"/a"}, after(4)), 1 << 20, [] {}).status();
@@ -165,7 +165,11 @@ TEST_F(SubscriptionTest, ResumingWhatIsCompactedFailsOrStartsOver) {
   auto stream = Subscribe(std::move(spec));
   const std::vector<EventBatch> batches = TakeBatches(*stream);
   ASSERT_EQ(batches.size(), 1u);
-  EXPECT_EQ(batches[0].reset, std::optional<Path>(Path()));
+  ASSERT_TRUE(batches[0].reset.has_value());
+  EXPECT_EQ(batches[0].reset->path, Path());
+  EXPECT_EQ(batches[0].reset->revision, 10);
+  EXPECT_FALSE(batches[0].reset->epoch_changed);
+  EXPECT_EQ(batches[0].reset_done, std::optional<Path>(Path()));
   ASSERT_TRUE(batches[0].gap.has_value());
   EXPECT_EQ(batches[0].gap->after, 2);
   EXPECT_EQ(batches[0].gap->through, 10);
@@ -176,6 +180,63 @@ TEST_F(SubscriptionTest, ResumingWhatIsCompactedFailsOrStartsOver) {
             "10.0 INITIAL /a at /a (/a): - -> 9");
   Set("/a", I(100));
   EXPECT_EQ(Drain(*stream), (Lines{"11.0 SET /a at /a (/a): 9 -> 100"}));
+}
+
+TEST_F(SubscriptionTest, ATokenOfAnotherEpochFailsOrStartsOver) {
+  Set("/a", I(1));
+  Set("/b", I(1));
+  SubscriptionSpec spec = Spec({"/a", "/a/*"}, StartAfter{AfterAllOf(900)});
+  spec.epoch = "another";
+  EXPECT_EQ(ErrorReason(
+                controller_->Subscribe(spec, 1 << 20, [] {}).status()),
+            "EPOCH_CHANGED");
+  spec.history_loss = HistoryLoss::kReset;
+  auto stream = Subscribe(spec);
+  Set("/a", I(2));
+  const std::vector<EventBatch> batches = TakeBatches(*stream);
+  ASSERT_EQ(batches.size(), 2u);
+  ASSERT_TRUE(batches[0].reset.has_value());
+  EXPECT_EQ(batches[0].reset->path, Path());
+  EXPECT_EQ(batches[0].reset->revision, 2);
+  EXPECT_TRUE(batches[0].reset->epoch_changed);
+  ASSERT_TRUE(batches[0].gap.has_value());
+  EXPECT_EQ(batches[0].gap->after, 0);
+  EXPECT_EQ(batches[0].gap->through, 0);
+  EXPECT_EQ(batches[0].reset_done, std::optional<Path>(Path()));
+  EXPECT_TRUE(batches[0].synced);
+  EXPECT_EQ(Line(batches[0].events.at(0)),
+            "2.0 INITIAL /a at /a (/a): - -> 1");
+  EXPECT_EQ(Line(batches[1].events.at(0)), "3.0 SET /a at /a (/a): 1 -> 2");
+  EXPECT_EQ(DecodeResumeToken(batches[1].resume_token)->epoch,
+            controller_->epoch());
+  // Other starts are of the present epoch, or of none.
+  spec.start = StartSnapshot();
+  EXPECT_EQ(ErrorReason(
+                controller_->Subscribe(spec, 1 << 20, [] {}).status()),
+            "EPOCH_CHANGED");
+}
+
+// Until it is over, a token says what was told before: cut there, all of it comes
+// again.
+TEST_F(SubscriptionTest, AResetThatIsCutComesAgain) {
+  Set("/m", *tree::Replace(tree::Replace(std::nullopt, P("/a"), I(1)), P("/b"),
+                           I(2)));
+  SubscriptionSpec foreign = Spec({"/m/*"}, StartAfter{AfterAllOf(5)});
+  foreign.epoch = "another";
+  foreign.history_loss = HistoryLoss::kReset;
+  auto stream = Subscribe(foreign);
+  Parcel parcel;
+  ASSERT_TRUE(*stream->Take(1 << 20, 1, clock_.Monotonic(), &parcel));
+  ASSERT_EQ(parcel.runs.size(), 1u);
+  EXPECT_FALSE(parcel.runs[0].batch.reset_done.has_value());
+  EXPECT_EQ(parcel.runs[0].batch.revision, 0);
+  absl::StatusOr<ResumeToken> token =
+      DecodeResumeToken(parcel.runs[0].batch.resume_token);
+  ASSERT_TRUE(token.ok()) << token.status();
+  EXPECT_EQ(token->epoch, "another");
+  EXPECT_EQ(token->position, AfterAllOf(5));
+  auto again = Subscribe(foreign);
+  EXPECT_EQ(Drain(*again).size(), 2u);
 }
 
 }  // namespace

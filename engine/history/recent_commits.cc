@@ -26,6 +26,9 @@ size_t MemoryBytes(const SequencedCommit& commit) {
              BytesOf(effect.default_value);
     // A ping's are one value.
     if (effect.kind != Effect::Kind::kPing) bytes += BytesOf(effect.after);
+    for (const DerivedPart& part : effect.derived_below) {
+      bytes += part.dest.key().size() + BytesOf(part.value);
+    }
   }
   return bytes;
 }

@@ -114,8 +114,10 @@ void RouteEffect(const SequencedCommit& commit, const Effect& effect,
                  const PatternIndex& index, DeliverySink* sink) {
   sink->BeginOperation(commit, effect);
   if (effect.below_unknown) {
+    std::shared_ptr<const SubtreeReset> reset;
     index.ForEachListenerBelow(effect.path, [&](Subscription* subscription) {
-      sink->Lost(subscription, effect.path);
+      if (reset == nullptr) reset = ResetOf(commit, effect);
+      sink->Reset(subscription, reset);
     });
   } else if (effect.kind != Effect::Kind::kPing && effect.complete &&
              !effect.after_incomplete) {

@@ -9,6 +9,7 @@
 #include "engine/subscription/event.h"
 #include "engine/subscription/pattern_index.h"
 #include "engine/subscription/subscription.h"
+#include "engine/subscription/subtree_reset.h"
 
 namespace restate {
 
@@ -26,14 +27,17 @@ class DeliverySink {
                        const PatternIndex::Group& group, bool downward) = 0;
   virtual void EndOperation() {}
   // What changed strictly below the operation's path is not known, and the
-  // subscription listens there. May come several times.
-  virtual void Lost(Subscription* subscription, const Path& path) = 0;
+  // subscription listens there: before all deliveries of the operation. May come
+  // several times.
+  virtual void Reset(Subscription* subscription,
+                     const std::shared_ptr<const SubtreeReset>& reset) = 0;
 };
 
 // Turns what a commit did into deliveries for those in `index`, in the order of
 // the contract: for each operation the places strictly below it whose value
-// changed (deepest level first, then byte order), the place itself, then each
-// ancestor up to the root; at one place by pattern.
+// changed (deepest level first, then byte order), or, if those are not known, a
+// reset for all who listen there; the place itself, then each ancestor up to the
+// root; at one place by pattern.
 //
 // An emission is made once for each emitting path, and only if somebody listens.
 // The same commit gives the same deliveries whenever it is routed: live, or from

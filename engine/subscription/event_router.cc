@@ -1,5 +1,6 @@
 #include "engine/subscription/event_router.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace restate {
@@ -37,6 +38,13 @@ void EventRouter::OnPublished(absl::Span<const SequencedCommit> commits) {
   if (commits.empty()) return;
   if (!index_.empty()) {
     for (const SequencedCommit& commit : commits) {
+      sharing_ = MayShare(commit);
+      if (!sharing_) {
+        // What was told before comes before.
+        for (auto& [group, listeners] : listeners_) {
+          Share(listeners, listeners.bundles.TakeAll());
+        }
+      }
       RouteCommit(commit, index_, this);
       EndCommit();
     }
@@ -104,7 +112,8 @@ void EventRouter::Deliver(const std::shared_ptr<const Delivery>& delivery,
     place_ = delivery->current_path;
   }
   // Few have little to share.
-  if (intercepting_ > 0 || group.subscriptions.size() < kFewestSharing) {
+  if (!sharing_ || intercepting_ > 0 ||
+      group.subscriptions.size() < kFewestSharing) {
     DeliverTo(group.subscriptions, delivery, may_wait);
     return;
   }
@@ -156,12 +165,17 @@ void EventRouter::EndOperation() {
   gate_.reset();
 }
 
-void EventRouter::Lost(Subscription* subscription, const Path& path) {
-  // What it was told before comes before.
-  for (auto& [group, listeners] : listeners_) {
-    Share(listeners, listeners.bundles.TakeAll());
-  }
-  if (subscription->receiver()->StageLost(subscription, commit_->revision)) {
+bool EventRouter::MayShare(const SequencedCommit& commit) {
+  // One with a reset is queued for each, whole: it is read from the history whole
+  // if it does not fit.
+  return std::none_of(
+      commit.effects.begin(), commit.effects.end(),
+      [](const Effect& effect) { return effect.below_unknown; });
+}
+
+void EventRouter::Reset(Subscription* subscription,
+                        const std::shared_ptr<const SubtreeReset>& reset) {
+  if (subscription->receiver()->StageReset(subscription, reset)) {
     touched_.push_back(subscription->receiver());
   }
 }

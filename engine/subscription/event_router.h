@@ -62,7 +62,10 @@ class EventRouter final : public CommitListener, private DeliverySink {
   void Deliver(const std::shared_ptr<const Delivery>& delivery,
                const PatternIndex::Group& group, bool downward) override;
   void EndOperation() override;
-  void Lost(Subscription* subscription, const Path& path) override;
+  void Reset(Subscription* subscription,
+             const std::shared_ptr<const SubtreeReset>& reset) override;
+  // Whether what the commit tells may go into bundles.
+  static bool MayShare(const SequencedCommit& commit);
   // Those who listen to one pattern, in the batch at hand.
   struct Listeners {
     // Who share bundles, and who do not.
@@ -96,6 +99,8 @@ class EventRouter final : public CommitListener, private DeliverySink {
   // them that the commit at hand has told something.
   absl::node_hash_map<const PatternIndex::Group*, Listeners> listeners_;
   std::vector<Listeners*> told_;
+  // Whether those of the commit at hand may.
+  bool sharing_ = true;
 
   // Of the operation at hand: its commit and number, the place that is being
   // told and whether anybody intercepts there, the gate if anybody does at all,

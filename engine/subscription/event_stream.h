@@ -26,6 +26,18 @@ struct EventGap {
   Revision through = 0;
   // 0 if not known.
   int64_t events = 0;
+  // Only strictly below it. Nothing: anywhere.
+  std::optional<Path> path;
+};
+
+// What was known no longer holds: restate.v1.Reset.
+struct EventReset {
+  // Strictly below it.
+  Path path;
+  // What follows is as of it.
+  Revision revision = 0;
+  // What was known is of another epoch.
+  bool epoch_changed = false;
 };
 
 // What one subscription is handed at once: restate.v1.EventBatch.
@@ -42,8 +54,9 @@ struct EventBatch {
   std::string resume_token;
   // The subscription is live as of `revision`.
   bool synced = false;
-  // What was known at and below this path no longer holds.
-  std::optional<Path> reset;
+  std::optional<EventReset> reset;
+  // The INITIAL events of the reset of this path are over.
+  std::optional<Path> reset_done;
   std::optional<EventGap> gap;
 
   bool has_events() const { return !events.empty() || !bundles.empty(); }

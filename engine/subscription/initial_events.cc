@@ -35,7 +35,8 @@ struct InitialEvents::Frame {
 };
 
 InitialEvents::InitialEvents(const Snapshot& tree, Revision revision,
-                             const std::vector<PathPattern>& patterns)
+                             const std::vector<PathPattern>& patterns,
+                             const std::optional<Path>& below)
     : tree_(tree), revision_(revision), root_(std::make_unique<Node>()) {
   for (const PathPattern& pattern : patterns) {
     Node* node = root_.get();
@@ -46,7 +47,27 @@ InitialEvents::InitialEvents(const Snapshot& tree, Revision revision,
     }
     node->patterns.push_back(std::make_shared<const PathPattern>(pattern));
   }
-  Push(Path(), {root_.get()});
+  std::vector<const Node*> nodes = {root_.get()};
+  if (!below.has_value()) {
+    Push(Path(), std::move(nodes));
+    return;
+  }
+  for (std::string_view segment : below->segments()) {
+    nodes = ChildrenOf(nodes, segment);
+  }
+  if (nodes.empty()) return;
+  Push(*below, std::move(nodes));
+  frames_.back().emitted = true;
+}
+
+std::vector<const InitialEvents::Node*> InitialEvents::ChildrenOf(
+    const std::vector<const Node*>& nodes, std::string_view name) {
+  std::vector<const Node*> next;
+  for (const Node* node : nodes) {
+    if (const Node* child = node->Child(name)) next.push_back(child);
+    if (const Node* child = node->Child(kWildcard)) next.push_back(child);
+  }
+  return next;
 }
 
 InitialEvents::~InitialEvents() = default;
@@ -105,11 +126,7 @@ void InitialEvents::Advance() {
     frames_.pop_back();
     return;
   }
-  std::vector<const Node*> next;
-  for (const Node* node : frame.nodes) {
-    if (const Node* child = node->Child(name)) next.push_back(child);
-    if (const Node* child = node->Child(kWildcard)) next.push_back(child);
-  }
+  std::vector<const Node*> next = ChildrenOf(frame.nodes, name);
   if (!next.empty()) Push(frame.place.Child(name), std::move(next));
 }
 

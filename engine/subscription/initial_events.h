@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,9 +24,11 @@ namespace restate {
 // Not thread-safe.
 class InitialEvents {
  public:
-  // `tree` must outlive this and shows the state at `revision`.
+  // `tree` must outlive this and shows the state at `revision`. If there is a
+  // `below`, only places strictly below it are told, and nothing else is read.
   InitialEvents(const Snapshot& tree, Revision revision,
-                const std::vector<PathPattern>& patterns);
+                const std::vector<PathPattern>& patterns,
+                const std::optional<Path>& below = std::nullopt);
   ~InitialEvents();
 
   // Appends the events of the next place that has any. False, with nothing
@@ -38,6 +42,9 @@ class InitialEvents {
   // A place on the way, with the nodes that match it.
   struct Frame;
 
+  // The nodes that match a child called `name` of a place that `nodes` match.
+  static std::vector<const Node*> ChildrenOf(
+      const std::vector<const Node*>& nodes, std::string_view name);
   void Push(Path place, std::vector<const Node*> nodes);
   // Pushes the next child of the last frame, or pops the frame.
   void Advance();

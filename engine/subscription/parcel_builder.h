@@ -13,6 +13,24 @@
 
 namespace restate {
 
+// Whose run one of a parcel is, and of what it is a part.
+struct RunNote {
+  enum class Part {
+    // Live events, and what goes with them.
+    kLive,
+    // A snapshot of everything, or of what is below the path of `subtree`.
+    kSnapshot,
+  };
+  Subscription* owner = nullptr;
+  Part part = Part::kLive;
+  std::shared_ptr<const SubtreeReset> subtree;
+  // Of a snapshot: whether something was to be forgotten for it, whether it ends
+  // here, and its revision.
+  bool is_reset = false;
+  bool ends = false;
+  Revision as_of = 0;
+};
+
 // Fills a parcel up to its bounds: consecutive events of one subscription share
 // a run. Not thread-safe.
 class ParcelBuilder {
@@ -60,7 +78,7 @@ class ParcelBuilder {
   // A run of its own, to be filled by the caller.
   SubscriptionRun& NewRun(Subscription* subscription) {
     open_ = nullptr;
-    owners_.push_back(subscription);
+    notes_.push_back(RunNote{.owner = subscription});
     SubscriptionRun& run = parcel_->runs.emplace_back();
     run.subscription_id = subscription->id();
     run.callback_id = subscription->callback_id();
@@ -91,8 +109,10 @@ class ParcelBuilder {
   }
 
   Parcel& parcel() { return *parcel_; }
-  // Whose run each of the parcel is.
-  const std::vector<Subscription*>& owners() const { return owners_; }
+  // One for each run of the parcel.
+  const std::vector<RunNote>& notes() const { return notes_; }
+  // REQUIRES: there is a run.
+  RunNote& last_note() { return notes_.back(); }
 
  private:
   // Makes the last run one of the subscription's live events.
@@ -111,7 +131,7 @@ class ParcelBuilder {
   bool closed_ = false;
   // Whose live events go into the last run.
   const Subscription* open_ = nullptr;
-  std::vector<Subscription*> owners_;
+  std::vector<RunNote> notes_;
 };
 
 }  // namespace restate

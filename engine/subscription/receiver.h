@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,7 +68,7 @@ inline constexpr size_t kMaxSyncs = 10'000;
 // subscriptions: those of one operation leave in their order, deepest first,
 // whoever they are for. Other operations go on.
 //
-// Begin, Stage, MarkLost and Flush belong to the sequencer's thread; Take to one
+// Begin, Stage and Flush belong to the sequencer's thread; Take to one
 // consumer at a time, which the take mutex sees to when a session changes hands;
 // the rest is thread-safe. Lock order: take_mutex_, mutex_; nothing is called
 // while mutex_ is held, nothing of another receiver while take_mutex_ is.
@@ -104,8 +105,10 @@ class Receiver final : public GateWaiter,
   // Notes several, of whole commits: for the only subscription.
   bool StageBundle(Subscription* subscription,
                    std::shared_ptr<const EventBundle> bundle);
-  // Notes that a commit changed the subscription's places in unknown ways.
-  bool StageLost(Subscription* subscription, Revision revision);
+  // Notes that what the subscription knows below a path no longer holds; once,
+  // however often it is said of one operation.
+  bool StageReset(Subscription* subscription,
+                  const std::shared_ptr<const SubtreeReset>& reset);
   // Queues what was staged, commit by commit, and wakes the consumer.
   void Flush();
   // Everything of the batch is in the queues: who reads the history may go on.
@@ -177,6 +180,12 @@ class Receiver final : public GateWaiter,
   bool IsPaced(Subscription* subscription, const QueueEntry& entry);
   void ParkLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Behind what is parked, which it must not overtake.
+  void QueueResetLocked(QueueEntry entry, bool overflows,
+                        std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndSlowLocked(Subscription* subscription, std::string_view why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OverflowLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PushLocked(QueueEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -218,6 +227,8 @@ class Receiver final : public GateWaiter,
   void AddHeartbeats(absl::Duration now, Revision routed, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   // Fills in revisions and tokens.
+  void CompleteRun(size_t i, Revision routed, ParcelBuilder* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_, mutex_);
   void Complete(absl::Duration now, Revision routed, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void EndSubscription(Subscription* subscription, absl::Status status,
@@ -256,8 +267,17 @@ class Receiver final : public GateWaiter,
   void HistoryFailed(absl::Span<Subscription* const> members,
                      const absl::Status& status, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  // What is known after `after` no longer holds: begins again with a snapshot.
+
+  // receiver_resets.cc: what was known no longer holds.
+  // Below a path: begins again there, with what is there.
+  void BeginReset(Subscription* subscription,
+                  const std::shared_ptr<const SubtreeReset>& reset)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // Anywhere, after `after`: begins again with a snapshot.
   void StartOver(Subscription* subscription, Revision after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  // A snapshot has been handed over whole, with this run.
+  void EndInitial(Subscription* subscription, EventBatch* batch, RunNote* note)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
 
   const ReceiverParts parts_;

@@ -43,7 +43,8 @@ void Receiver::ExpandFrontLocked() {
 void Receiver::HandleBundle(QueueEntry entry, ParcelBuilder* out) {
   const SubscriptionProgress& progress = entry.subscription->progress();
   if (progress.held.empty() && progress.initial == nullptr &&
-      held_events_.empty() && entry.revision > progress.drop_through) {
+      held_events_.empty() && progress.floors.empty() &&
+      entry.revision > progress.drop_through) {
     Account(entry);
     out->AddBundle(entry.subscription, std::move(entry.bundle));
     return;

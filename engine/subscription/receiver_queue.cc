@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/error/absl_view.h"
 #include "engine/error/error.h"
 #include "engine/subscription/receiver.h"
 
@@ -32,7 +33,10 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
   SubscriptionProgress& progress = subscription->progress();
   const SubscriptionSpec& spec = subscription->spec();
   const auto* after = std::get_if<StartAfter>(&spec.start);
-  if (after != nullptr) {
+  const bool is_of_another_epoch =
+      after != nullptr &&
+      !parts_.sequencer->CheckEpoch(spec.epoch).ok();
+  if (after != nullptr && !is_of_another_epoch) {
     const Revision revision = after->position.revision;
     if (revision > parts_.sequencer->publication().last_given()) {
       return MakeError(
@@ -40,8 +44,7 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
           absl::StrCat("revision ", revision,
                        " was never given out; the last one is ", published));
     }
-    const Revision whole =
-        after->position.point.has_value() ? revision - 1 : revision;
+    const Revision whole = after->position.whole();
     const Revision oldest = parts_.sequencer->history().oldest();
     if (spec.history_loss == HistoryLoss::kFail && whole < oldest) {
       return MakeError(
@@ -59,8 +62,23 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
     if (!end_.ok()) return end_;
     subscriptions_[subscription->id()] = subscription;
     reads_tree_ |= !std::holds_alternative<StartNow>(spec.start);
-    if (after != nullptr) {
+    if (is_of_another_epoch) {
+      // Nothing of it is known here: everything begins again.
+      progress.skip_through = published;
+      progress.told = after->position;
+      progress.told_elsewhere = true;
+      progress.initial =
+          std::make_unique<InitialPhase>(std::move(state), spec.patterns);
+      progress.initial->is_reset = true;
+      progress.initial->reset =
+          EventReset{.revision = published, .epoch_changed = true};
+      progress.initial->gap = EventGap{.path = Path()};
+      starting_.push_back(subscription.get());
+      parts_.counters->resets.Add();
+      poked_ = true;
+    } else if (after != nullptr) {
       progress.mode = Mode::kReplaying;
+      progress.floors = after->position.floors;
       progress.replay_from = after->position;
       progress.told = after->position;
       // All that is published is routed at this moment.
@@ -72,7 +90,7 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
       poked_ = true;
     } else {
       progress.skip_through = published;
-      progress.told = ResumePosition{published, std::nullopt};
+      progress.told = AfterAllOf(published);
       if (std::holds_alternative<StartSnapshot>(spec.start)) {
         progress.initial =
             std::make_unique<InitialPhase>(std::move(state), spec.patterns);
@@ -102,18 +120,19 @@ bool Receiver::CanIntercept(Subscription* subscription) {
          subscription->progress().mode == Mode::kLive;
 }
 
-bool Receiver::StageLost(Subscription* subscription, Revision revision) {
-  const bool noted =
-      std::any_of(staged_.rbegin(), staged_.rend(),
-                  [&](const QueueEntry& entry) {
-                    return entry.kind == QueueEntry::Kind::kLost &&
-                           entry.subscription == subscription &&
-                           entry.revision == revision;
-                  });
-  if (noted) return false;
-  staged_.push_back(QueueEntry{.kind = QueueEntry::Kind::kLost,
+bool Receiver::StageReset(Subscription* subscription,
+                          const std::shared_ptr<const SubtreeReset>& reset) {
+  for (auto entry = staged_.rbegin();
+       entry != staged_.rend() && entry->revision == reset->revision; ++entry) {
+    if (entry->subscription == subscription && entry->reset == reset) {
+      return false;
+    }
+  }
+  staged_.push_back(QueueEntry{.kind = QueueEntry::Kind::kReset,
                                .subscription = subscription,
-                               .revision = revision});
+                               .revision = reset->revision,
+                               .reset = reset,
+                               .bytes = reset->bytes});
   return staged_.size() == 1;
 }
 
@@ -177,6 +196,8 @@ void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
     } else if (progress.mode == Mode::kReplaying) {
       progress.missed_through = entry.revision;
       NoteAck(entry, unanswerable);
+    } else if (entry.kind == QueueEntry::Kind::kReset) {
+      QueueResetLocked(std::move(entry), overflows, unanswerable);
     } else if (entry.kind == QueueEntry::Kind::kEvent &&
                (!progress.parked.empty() ||
                 IsPaced(entry.subscription, entry))) {
@@ -259,18 +280,43 @@ void Receiver::ParkLocked(QueueEntry entry,
   progress.queued_bytes = 0;
   parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
                  parking_.end());
-  progress.mode = Mode::kEnded;
+  EndSlowLocked(subscription,
+                "the subscriber did not keep up, and even the latest value of "
+                "each path does not fit into its queue of ");
+}
+
+void Receiver::EndSlowLocked(Subscription* subscription,
+                             std::string_view why) {
+  subscription->progress().mode = Mode::kEnded;
   parts_.counters->overflows_to_end.Add();
   PushLocked(QueueEntry{
       .kind = QueueEntry::Kind::kEnd,
       .subscription = subscription,
       .status = MakeError(
           Reason::kSlowSubscriber,
-          absl::StrCat("the subscriber did not keep up, and even the latest "
-                       "value of each path does not fit into its queue of ",
-                       max_queue_bytes_,
+          absl::StrCat(AbslView(why), max_queue_bytes_,
                        " bytes: subscribe again with a snapshot, and listen "
                        "to less"))});
+}
+
+void Receiver::QueueResetLocked(QueueEntry entry, bool overflows,
+                                std::vector<uint64_t>* unanswerable) {
+  Subscription* const subscription = entry.subscription;
+  if (!subscription->progress().parked.empty()) UnparkLocked({&subscription, 1});
+  if (!overflows) return PushLocked(std::move(entry));
+  if (subscription->spec().overflow != Overflow::kCoalesce) {
+    return OverflowLocked(std::move(entry), unanswerable);
+  }
+  // Nothing stands for a reset but itself; what it shows can be read later.
+  entry.reset = WithoutView(*entry.reset);
+  entry.bytes = entry.reset->bytes;
+  if (queued_bytes_.load(std::memory_order_relaxed) + entry.bytes <=
+      2 * max_queue_bytes_) {
+    return PushLocked(std::move(entry));
+  }
+  EndSlowLocked(subscription,
+                "the subscriber did not keep up, and what has become unknown "
+                "to it does not fit into its queue of ");
 }
 
 void Receiver::OverflowLocked(QueueEntry entry,
@@ -310,7 +356,7 @@ void Receiver::OverflowLocked(QueueEntry entry,
 void Receiver::SetReplayingLocked(Subscription* subscription, Revision after) {
   SubscriptionProgress& progress = subscription->progress();
   progress.mode = Mode::kReplaying;
-  progress.replay_from = ResumePosition{after, std::nullopt};
+  progress.replay_from = AfterAllOf(after);
   progress.replay_after_entry = pushed_;
   // The history may turn out to be too short.
   reads_tree_ = true;
@@ -326,7 +372,7 @@ void Receiver::PushLocked(QueueEntry entry) {
     progress.queued_bytes.fetch_add(static_cast<int64_t>(entry.bytes),
                                     std::memory_order_relaxed);
   }
-  reads_tree_ |= entry.kind == QueueEntry::Kind::kLost;
+  reads_tree_ |= entry.kind == QueueEntry::Kind::kReset;
   pushed_ += entry.weight();
   queue_.push_back(std::move(entry));
 }
@@ -343,6 +389,14 @@ void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
     progress.queued_events.fetch_sub(
         static_cast<int64_t>(progress.parked.size()),
         std::memory_order_relaxed);
+    // A minimum interval is the subscriber's own wish; else something is missing.
+    std::unique_ptr<EventGap> gap;
+    if (subscription->spec().min_interval == absl::ZeroDuration()) {
+      gap = std::make_unique<EventGap>(
+          EventGap{.after = progress.parked.first_revision() - 1,
+                   .through = progress.parked.last_revision(),
+                   .events = progress.parked.coalesced()});
+    }
     progress.unparked_through = std::max(progress.unparked_through,
                                          progress.parked.last_revision());
     for (Event& event : progress.parked.TakeAll()) {
@@ -351,6 +405,7 @@ void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
       entries.push_back(QueueEntry{.subscription = subscription,
                                    .revision = revision,
                                    .event = std::move(event),
+                                   .gap = std::move(gap),
                                    .bytes = event_bytes});
     }
     parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),

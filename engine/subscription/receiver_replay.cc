@@ -17,12 +17,6 @@ namespace {
 // Read at once.
 constexpr size_t kPageBytes = size_t{256} << 10;
 
-// The last revision that was told whole.
-Revision WholeBefore(const ResumePosition& position) {
-  return position.point.has_value() ? position.revision - 1
-                                    : position.revision;
-}
-
 // Routes commits of the past to those who missed them.
 class ReplaySink final : public DeliverySink {
  public:
@@ -63,7 +57,7 @@ class ReplaySink final : public DeliverySink {
   std::deque<QueueEntry> TakeEntries() {
     // Of those with a minimum interval only the latest is told.
     for (auto& [subscription, parked] : paced_) {
-      for (Event& event : parked.TakeAll()) Append(subscription, std::move(event));
+      AppendPaced(subscription, &parked);
     }
     paced_.clear();
     return std::move(entries_);
@@ -71,7 +65,7 @@ class ReplaySink final : public DeliverySink {
 
   void BeginOperation(const SequencedCommit& commit,
                       const Effect& effect) override {
-    revision_ = commit.revision;
+    reset_.clear();
     const auto gate = gates_.find(effect.index);
     gate_ = gate == gates_.end() ? nullptr : gate->second;
     const auto stops = stops_.find(effect.index);
@@ -88,8 +82,7 @@ class ReplaySink final : public DeliverySink {
       if (event.gate_level > 0) event.gate = gate_;
     }
     for (Subscription* subscription : group.subscriptions) {
-      if (lost_.contains(subscription) ||
-          !subscription->Wants(*delivery->emission, place) ||
+      if (!subscription->Wants(*delivery->emission, place) ||
           positions_[subscription]->Covers(event)) {
         continue;
       }
@@ -101,17 +94,21 @@ class ReplaySink final : public DeliverySink {
     }
   }
 
-  void Lost(Subscription* subscription, const Path& path) override {
-    const Revision revision = revision_;
-    const ResumePosition& from = *positions_[subscription];
-    // A position inside the revision is behind the loss only if it was told of
-    // something in it; then it knows.
-    if (from.revision >= revision || !lost_.insert(subscription).second) {
+  void Reset(Subscription* subscription,
+             const std::shared_ptr<const SubtreeReset>& reset) override {
+    if (positions_[subscription]->CoversReset(reset->revision, reset->index) ||
+        !reset_.insert(subscription).second) {
       return;
     }
-    entries_.push_back(QueueEntry{.kind = QueueEntry::Kind::kLost,
+    // What was before it comes before it.
+    if (auto paced = paced_.find(subscription); paced != paced_.end()) {
+      AppendPaced(subscription, &paced->second);
+      paced_.erase(paced);
+    }
+    entries_.push_back(QueueEntry{.kind = QueueEntry::Kind::kReset,
                                   .subscription = subscription,
-                                  .revision = revision});
+                                  .revision = reset->revision,
+                                  .reset = reset});
   }
 
  private:
@@ -124,6 +121,11 @@ class ReplaySink final : public DeliverySink {
                stops_here_->begin(), stops_here_->end(),
                [&](const Path& stop) { return place.StrictlyContains(stop); });
   }
+  void AppendPaced(Subscription* subscription, ParkedEvents* parked) {
+    for (Event& event : parked->TakeAll()) {
+      Append(subscription, std::move(event));
+    }
+  }
   void Append(Subscription* subscription, Event event) {
     const Revision revision = event.emission().revision;
     entries_.push_back(QueueEntry{.subscription = subscription,
@@ -135,8 +137,6 @@ class ReplaySink final : public DeliverySink {
   const Interceptions& interceptions_;
   PatternIndex index_;
   absl::flat_hash_map<Subscription*, const ResumePosition*> positions_;
-  // Begin again with a snapshot.
-  absl::flat_hash_set<Subscription*> lost_;
   absl::flat_hash_map<Subscription*, ParkedEvents> paced_;
   std::deque<QueueEntry> entries_;
 
@@ -144,10 +144,10 @@ class ReplaySink final : public DeliverySink {
   absl::flat_hash_map<int32_t, std::shared_ptr<BubbleGate>> gates_;
   absl::flat_hash_map<int32_t, std::vector<Path>> stops_;
 
-  // Of the operation at hand.
-  Revision revision_ = 0;
+  // Of the operation at hand; and whom it has reset.
   std::shared_ptr<BubbleGate> gate_;
   const std::vector<Path>* stops_here_ = nullptr;
+  absl::flat_hash_set<Subscription*> reset_;
 };
 
 }  // namespace
@@ -170,9 +170,9 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
   // Not what is published but not routed yet: whether anybody intercepts it is
   // known only then.
   const Revision routed = parts_.routed->load(std::memory_order_acquire);
-  Revision after = WholeBefore(members.front().from);
+  Revision after = members.front().from.whole();
   for (const ReplaySink::Member& member : members) {
-    after = std::min(after, WholeBefore(member.from));
+    after = std::min(after, member.from.whole());
   }
   absl::StatusOr<History::Page> page =
       history.Read(after, std::max(after, routed), kPageBytes);
@@ -181,7 +181,7 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
     std::vector<Subscription*> failed;
     for (const ReplaySink::Member& member : members) {
       if (ErrorReason(page.status()) != ReasonName(Reason::kHistoryCompacted) ||
-          WholeBefore(member.from) < oldest) {
+          member.from.whole() < oldest) {
         failed.push_back(member.subscription);
       }
     }
@@ -201,7 +201,7 @@ bool Receiver::ReadHistory(ParcelBuilder* out) {
     if (progress.mode != Mode::kReplaying) continue;
     const Revision through = std::max(page->through, member.from.revision);
     if (page->through >= member.from.revision) {
-      progress.replay_from = ResumePosition{through, std::nullopt};
+      progress.replay_from = AfterAllOf(through);
     }
     // Nothing was missed behind what was just read: from here on the sequencer
     // queues again, but for what it is about to route and was read already.
@@ -237,27 +237,6 @@ void Receiver::HistoryFailed(absl::Span<Subscription* const> members,
     } else {
       EndSubscription(subscription, status, out);
     }
-  }
-}
-
-void Receiver::StartOver(Subscription* subscription, Revision after) {
-  std::shared_ptr<const PublishedState> state =
-      parts_.sequencer->publication().Newest();
-  const Revision revision = state->revision();
-  SubscriptionProgress& progress = subscription->progress();
-  progress.initial = std::make_unique<InitialPhase>(
-      std::move(state), subscription->spec().patterns);
-  progress.initial->reset = Path();
-  progress.initial->gap = EventGap{after, revision, 0};
-  progress.drop_through = revision;
-  initial_.push_back(subscription);
-  parts_.counters->resets.Add();
-  MutexLock lock(&mutex_);
-  progress.announces_synced = false;
-  if (progress.mode == Mode::kReplaying) {
-    progress.replay_from = ResumePosition{revision, std::nullopt};
-  } else {
-    progress.skip_through = std::max(progress.skip_through, revision);
   }
 }
 

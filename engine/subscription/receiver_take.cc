@@ -198,7 +198,12 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   SubscriptionProgress& progress = entry->subscription->progress();
   if (entry->kind == QueueEntry::Kind::kEvent) {
     Event& event = entry->event;
-    bool dropped = entry->revision <= progress.drop_through;
+    if (entry->gap != nullptr) {
+      progress.gap = *std::move(entry->gap);
+      entry->gap.reset();
+    }
+    bool dropped = entry->revision <= progress.drop_through ||
+                   progress.floors.Cover(event.current_path(), entry->revision);
     while (!dropped && event.gate != nullptr) {
       const BubbleGate::Verdict verdict =
           event.gate->VerdictAt(event.gate_level);
@@ -223,15 +228,17 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   }
   switch (entry->kind) {
     case QueueEntry::Kind::kSynced:
-      // A snapshot that began since has told of it, and of more.
-      if (progress.drop_through == 0 ||
-          entry->revision > progress.drop_through) {
-        out->AddSynced(entry->subscription, entry->revision);
+      // Once. A snapshot that began since may have told of more.
+      if (!std::exchange(progress.synced_told, true)) {
+        out->AddSynced(entry->subscription,
+                       std::max(entry->revision, progress.drop_through));
       }
       break;
-    case QueueEntry::Kind::kLost:
-      if (entry->revision > progress.drop_through) {
-        StartOver(entry->subscription, entry->revision - 1);
+    case QueueEntry::Kind::kReset:
+      Account(*entry);
+      if (entry->revision > progress.drop_through &&
+          !progress.floors.CoverReset(entry->reset->path, entry->revision)) {
+        BeginReset(entry->subscription, entry->reset);
       }
       break;
     case QueueEntry::Kind::kEnd:
@@ -286,18 +293,18 @@ bool Receiver::TakeInitial(Subscription* subscription, ParcelBuilder* out) {
   if (progress.initial == nullptr) return false;
   InitialPhase& initial = *progress.initial;
   SubscriptionRun& run = out->NewRun(subscription);
+  RunNote& note = out->last_note();
+  note.part = RunNote::Part::kSnapshot;
+  note.subtree = initial.subtree;
+  note.is_reset = initial.is_reset;
+  note.as_of = initial.revision;
   run.batch.reset = std::exchange(initial.reset, std::nullopt);
   run.batch.gap = std::exchange(initial.gap, std::nullopt);
   while (!out->full()) {
     std::vector<Event> events;
     if (!initial.events.Next(&events)) {
       const absl::Status status = initial.events.status();
-      if (status.ok()) {
-        run.batch.synced = true;
-        run.batch.revision = initial.state->revision();
-        progress.drop_through =
-            std::max(progress.drop_through, run.batch.revision);
-      }
+      if (status.ok()) EndInitial(subscription, &run.batch, &note);
       // What it pinned can go.
       progress.initial.reset();
       if (!status.ok()) EndSubscription(subscription, status, out);
@@ -323,10 +330,6 @@ bool Receiver::TakeQueued(ParcelBuilder* out) {
       std::vector<Subscription*> overflown;
       for (Subscription* subscription : parking_) {
         if (subscription->spec().min_interval > absl::ZeroDuration()) continue;
-        SubscriptionProgress& progress = subscription->progress();
-        progress.gap = EventGap{progress.parked.first_revision() - 1,
-                                progress.parked.last_revision(),
-                                progress.parked.coalesced()};
         overflown.push_back(subscription);
       }
       UnparkLocked(overflown);
@@ -422,67 +425,98 @@ void Receiver::AddHeartbeats(absl::Duration now, Revision routed,
                         std::memory_order_relaxed);
 }
 
-void Receiver::Complete(absl::Duration now, Revision routed,
-                        ParcelBuilder* out) {
-  const std::string& epoch = parts_.sequencer->epoch();
-  std::vector<SubscriptionRun>& runs = out->parcel().runs;
+void Receiver::Complete(absl::Duration now, Revision routed, ParcelBuilder* out) {
   MutexLock lock(&mutex_);
-  for (size_t i = 0; i < runs.size(); ++i) {
-    EventBatch& batch = runs[i].batch;
-    Subscription* const subscription = out->owners()[i];
-    SubscriptionProgress& progress = subscription->progress();
-    progress.last_sent = now;
-    const bool initial =
-        !batch.events.empty() &&
-        batch.events.back().emission().kind == EventKind::kInitial;
-    if (initial && !batch.synced) continue;
-    const auto next =
-        std::find(out->owners().begin() + static_cast<ptrdiff_t>(i) + 1,
-                  out->owners().end(), subscription);
-    const bool last = next == out->owners().end();
-    const bool snapshot_follows = progress.initial != nullptr && last;
-    const bool idle = last && queue_.empty() && replayed_.empty() &&
-                      progress.held.empty() && progress.parked.empty() &&
-                      progress.mode != Mode::kReplaying && !snapshot_follows;
-    if (batch.synced) {
-      progress.told = ResumePosition{batch.revision, std::nullopt};
-    } else if (batch.has_events()) {
-      const Event event = batch.LastEvent();
-      const Revision revision = event.emission().revision;
-      const auto more_of_it = [&](const std::deque<QueueEntry>& entries) {
-        return !entries.empty() && entries.front().revision == revision &&
-               (entries.front().kind == QueueEntry::Kind::kEvent ||
-                entries.front().kind == QueueEntry::Kind::kBundle);
-      };
-      // Whether the batch behind it goes on with a later revision.
-      const bool next_is_later =
-          !last &&
-          runs[static_cast<size_t>(next - out->owners().begin())]
-              .batch.BeginsAfter(revision);
-      const bool inside =
-          (!last && !next_is_later) || more_of_it(queue_) ||
-          more_of_it(replayed_) ||
-          (!progress.held.empty() &&
-           progress.held.front().revision == revision);
-      progress.told = inside ? PositionAfter(event)
-                             : ResumePosition{revision, std::nullopt};
-    }
-    // Of the same revision too: what followed may have been stopped.
-    if (idle && routed >= progress.told.revision) {
-      progress.told = ResumePosition{routed, std::nullopt};
-    }
-    // What was coalesced stands for earlier events than its own.
-    const bool coalesced_follows =
-        progress.told.revision < progress.unparked_through;
-    if (!progress.told.point.has_value() && !snapshot_follows &&
-        !coalesced_follows) {
-      batch.revision = progress.told.revision;
-    }
-    if (!batch.has_events() && progress.told.point.has_value()) {
-      batch.revision = 0;
-    }
-    batch.resume_token = EncodeResumeToken(epoch, progress.told);
+  for (size_t i = 0; i < out->notes().size(); ++i) {
+    out->notes()[i].owner->progress().last_sent = now;
+    CompleteRun(i, routed, out);
   }
+}
+
+void Receiver::CompleteRun(size_t i, Revision routed, ParcelBuilder* out) {
+  const std::vector<RunNote>& notes = out->notes();
+  const RunNote& note = notes[i];
+  Subscription* const subscription = note.owner;
+  SubscriptionProgress& progress = subscription->progress();
+  EventBatch& batch = out->parcel().runs[i].batch;
+  if (note.part == RunNote::Part::kSnapshot && !note.ends) {
+    // A cut repeats all of a reset. A snapshot that is the beginning has nothing
+    // before it.
+    if (note.is_reset) {
+      batch.resume_token = EncodeResumeToken(
+          progress.told_elsewhere ? subscription->spec().epoch
+                                  : parts_.sequencer->epoch(),
+          progress.told);
+    }
+    return;
+  }
+  size_t next = i + 1;
+  while (next < notes.size() && notes[next].owner != subscription) ++next;
+  const bool last = next == notes.size();
+  const InitialPhase* const following = last ? progress.initial.get() : nullptr;
+  // Whether the run behind it goes on with a later revision.
+  const auto next_is_later = [&](Revision revision) {
+    if (notes[next].part == RunNote::Part::kSnapshot) {
+      return notes[next].subtree != nullptr &&
+             notes[next].subtree->revision > revision;
+    }
+    return out->parcel().runs[next].batch.BeginsAfter(revision);
+  };
+  const auto more_of_it = [](const std::deque<QueueEntry>& entries,
+                             Revision revision) {
+    return !entries.empty() && entries.front().revision == revision &&
+           (entries.front().kind == QueueEntry::Kind::kEvent ||
+            entries.front().kind == QueueEntry::Kind::kReset ||
+            entries.front().kind == QueueEntry::Kind::kBundle);
+  };
+  const auto is_inside = [&](Revision revision) {
+    return (!last && !next_is_later(revision)) ||
+           more_of_it(queue_, revision) || more_of_it(replayed_, revision) ||
+           (!progress.held.empty() &&
+            progress.held.front().revision == revision) ||
+           (following != nullptr && following->subtree != nullptr &&
+            following->subtree->revision == revision);
+  };
+
+  ResumePosition& told = progress.told;
+  const auto move_to = [&](ResumePosition position) {
+    told.revision = position.revision;
+    told.point = std::move(position.point);
+  };
+  if (note.subtree != nullptr) {
+    const SubtreeReset& reset = *note.subtree;
+    move_to(is_inside(reset.revision)
+                ? PositionAfterReset(reset.revision, reset.index)
+                : AfterAllOf(reset.revision));
+    told.floors.Add(reset.path, note.as_of);
+  } else if (note.part == RunNote::Part::kSnapshot) {
+    move_to(AfterAllOf(note.as_of));
+    told.floors.Clear();
+    progress.told_elsewhere = false;
+  } else if (batch.synced) {
+    move_to(AfterAllOf(batch.revision));
+  } else if (batch.has_events()) {
+    const Event event = batch.LastEvent();
+    const Revision revision = event.emission().revision;
+    move_to(is_inside(revision) ? PositionAfter(event) : AfterAllOf(revision));
+  }
+  const bool idle = last && queue_.empty() && replayed_.empty() &&
+                    progress.held.empty() && progress.parked.empty() &&
+                    progress.mode != Mode::kReplaying && following == nullptr;
+  // Of the same revision too: what followed may have been stopped.
+  if (idle && routed >= told.revision) move_to(AfterAllOf(routed));
+  told.floors.ForgetThrough(told.whole());
+  if (last) progress.floors.ForgetThrough(told.whole());
+
+  const bool snapshot_follows =
+      following != nullptr && following->subtree == nullptr;
+  // What was coalesced stands for earlier events than its own.
+  const bool coalesced_follows = told.revision < progress.unparked_through;
+  if (!told.point.has_value() && !snapshot_follows && !coalesced_follows) {
+    batch.revision = told.revision;
+  }
+  if (!batch.has_events() && told.point.has_value()) batch.revision = 0;
+  batch.resume_token = EncodeResumeToken(parts_.sequencer->epoch(), told);
 }
 
 void Receiver::EndSubscription(Subscription* subscription, absl::Status status,

@@ -122,8 +122,12 @@ std::unique_ptr<EventStream> SubscriptionHub::StreamOf(
 absl::StatusOr<SubscriptionHub::Added> SubscriptionHub::Add(
     const std::shared_ptr<Receiver>& receiver, SubscriptionSpec spec,
     std::string session_id, std::string callback_id, Room room) {
+  // What is of another epoch can be begun anew, by whoever wants that.
+  const bool may_be_of_another =
+      std::holds_alternative<StartAfter>(spec.start) &&
+      spec.history_loss == HistoryLoss::kReset;
   if (absl::Status status = core_->sequencer->CheckEpoch(spec.epoch);
-      !status.ok()) {
+      !status.ok() && !may_be_of_another) {
     return status;
   }
   ClientAccount& account = *receiver->account();

@@ -1,6 +1,29 @@
 #include "engine/subscription/subscription_progress.h"
 
+#include <utility>
+
 namespace restate {
+
+InitialPhase::InitialPhase(std::shared_ptr<const PublishedState> state,
+                           const std::vector<PathPattern>& patterns)
+    : tree(state, &state->tree()),
+      revision(state->revision()),
+      events(*tree, revision, patterns) {}
+
+InitialPhase::InitialPhase(std::shared_ptr<const SubtreeReset> of,
+                           std::shared_ptr<const PublishedState> state,
+                           const std::vector<PathPattern>& patterns)
+    : subtree(std::move(of)),
+      tree(state == nullptr
+               ? subtree->view
+               : std::shared_ptr<const Snapshot>(state, &state->tree())),
+      revision(state == nullptr ? subtree->revision : state->revision()),
+      events(*tree, revision, patterns, subtree->path),
+      is_reset(true),
+      reset(EventReset{.path = subtree->path, .revision = revision}),
+      gap(EventGap{.after = subtree->revision - 1,
+                   .through = revision,
+                   .path = subtree->path}) {}
 
 std::vector<QueueEntry> EntriesOf(const QueueEntry& bundle) {
   std::vector<QueueEntry> entries;

@@ -18,7 +18,9 @@
 #include "engine/subscription/event_stream.h"
 #include "engine/subscription/initial_events.h"
 #include "engine/subscription/parked_events.h"
+#include "engine/subscription/reset_floors.h"
 #include "engine/subscription/resume_position.h"
+#include "engine/subscription/subtree_reset.h"
 
 namespace restate {
 
@@ -32,8 +34,8 @@ struct QueueEntry {
     kBundle,
     // The subscription is live as of `revision`.
     kSynced,
-    // What `revision` changed below the subscription's places is not known.
-    kLost,
+    // `reset`: what it knew below a path no longer holds.
+    kReset,
     // The subscription ends with `status`.
     kEnd,
     // Everything up to `revision` was queued before; `sync_id`.
@@ -48,6 +50,9 @@ struct QueueEntry {
   Revision revision = 0;
   Event event;
   std::shared_ptr<const EventBundle> bundle;
+  std::shared_ptr<const SubtreeReset> reset;
+  // To be told before the event.
+  std::unique_ptr<EventGap> gap;
   // Counted in the bound of the queue; 0 for what was read from the history.
   size_t bytes = 0;
   absl::Status status;
@@ -63,17 +68,27 @@ struct QueueEntry {
 // The events of a bundle, each with an entry of its own.
 std::vector<QueueEntry> EntriesOf(const QueueEntry& bundle);
 
-// A snapshot that is being handed over.
+// A snapshot that is being handed over: at the beginning, or because what was known
+// no longer holds, everywhere or below a path.
 struct InitialPhase {
-  InitialPhase(std::shared_ptr<const PublishedState> from,
-               const std::vector<PathPattern>& patterns)
-      : state(std::move(from)),
-        events(state->tree(), state->revision(), patterns) {}
+  // Everything that matches, as of `state`.
+  InitialPhase(std::shared_ptr<const PublishedState> state,
+               const std::vector<PathPattern>& patterns);
+  // What matches below the path of a reset: what its commit kept, or, if there is
+  // a `state`, as of that.
+  InitialPhase(std::shared_ptr<const SubtreeReset> of,
+               std::shared_ptr<const PublishedState> state,
+               const std::vector<PathPattern>& patterns);
 
-  const std::shared_ptr<const PublishedState> state;
+  // Of a subtree; else null.
+  const std::shared_ptr<const SubtreeReset> subtree;
+  const std::shared_ptr<const Snapshot> tree;
+  const Revision revision;
   InitialEvents events;
+  // Whether something is to be forgotten.
+  bool is_reset = false;
   // Told with the first batch.
-  std::optional<Path> reset;
+  std::optional<EventReset> reset;
   std::optional<EventGap> gap;
 };
 
@@ -102,6 +117,8 @@ struct SubscriptionProgress {
   ResumePosition replay_from;
   // Everything up to here was handed over.
   ResumePosition told;
+  // `told` is of the epoch that the subscription asked for, not of this one.
+  bool told_elsewhere = false;
   // Whether `synced` is still to be told.
   bool announces_synced = false;
   ParkedEvents parked;
@@ -117,6 +134,10 @@ struct SubscriptionProgress {
   std::unique_ptr<InitialPhase> initial;
   // What the snapshot shows: events up to here are dropped.
   Revision drop_through = 0;
+  // The same below paths: what resets have shown.
+  ResetFloors floors;
+  // Whether `synced` was told: it is, once.
+  bool synced_told = false;
   // Events that wait for an interceptor, and those behind them. Nearly always
   // empty, and a list takes nothing then.
   std::list<QueueEntry> held;

@@ -54,16 +54,20 @@ void AppendTail(const EventBatch& batch, const std::string& epoch,
   wire::AppendNumber(Proto::kSyncedFieldNumber, batch.synced ? 1 : 0, out);
   if (batch.reset.has_value()) {
     v1::Reset reset;
-    EncodePath(*batch.reset, reset.mutable_path());
+    EncodeReset(*batch.reset, &reset);
     wire::AppendMessage(Proto::kResetFieldNumber, reset.SerializeAsString(),
                         out);
   }
   if (batch.gap.has_value()) {
     v1::Gap gap;
-    gap.set_after_revision(batch.gap->after);
-    gap.set_through_revision(batch.gap->through);
-    gap.set_events(batch.gap->events);
+    EncodeGap(*batch.gap, &gap);
     wire::AppendMessage(Proto::kGapFieldNumber, gap.SerializeAsString(), out);
+  }
+  if (batch.reset_done.has_value()) {
+    v1::ResetDone done;
+    EncodePath(*batch.reset_done, done.mutable_path());
+    wire::AppendMessage(Proto::kResetDoneFieldNumber, done.SerializeAsString(),
+                        out);
   }
 }
 

@@ -141,11 +141,17 @@ class RandomBatches {
     if (OneIn(2)) batch.revision = static_cast<Revision>(Below(1'000'000));
     if (OneIn(2)) batch.resume_token = Text();
     batch.synced = OneIn(3);
-    if (OneIn(4)) batch.reset = AnyPath();
+    if (OneIn(4)) {
+      batch.reset = EventReset{.path = AnyPath(),
+                               .revision = static_cast<Revision>(Below(300)),
+                               .epoch_changed = OneIn(2)};
+    }
+    if (OneIn(4)) batch.reset_done = AnyPath();
     if (OneIn(4)) {
       batch.gap = EventGap{.after = static_cast<Revision>(Below(3)),
                            .through = static_cast<Revision>(Below(300)),
                            .events = static_cast<int64_t>(Below(3))};
+      if (OneIn(2)) batch.gap->path = AnyPath();
     }
     return batch;
   }

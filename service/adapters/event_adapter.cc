@@ -75,10 +75,9 @@ void EncodeEmission(const Emission& emission, const EventView& view,
   if (emission.payload.has_value()) {
     EncodeValue(*emission.payload, view.encoding, proto->mutable_payload());
   }
-  // What was there at the start of a subscription was not written just now.
-  if (emission.kind != EventKind::kInitial) {
-    EncodeTime(emission.commit_time, proto->mutable_commit_time());
-  }
+  // What is there was not written just now, and by whom is not known.
+  if (emission.kind == EventKind::kInitial) return;
+  EncodeTime(emission.commit_time, proto->mutable_commit_time());
   proto->mutable_origin()->set_kind(EncodeOrigin(emission.origin));
   if (emission.origin == OriginKind::kDerivation) {
     EncodePath(emission.derivation,
@@ -120,14 +119,26 @@ void EncodeBatch(const EventBatch& batch, const StreamOrigin& origin,
   proto->set_resume_token(batch.resume_token);
   proto->set_synced(batch.synced);
   if (batch.reset.has_value()) {
-    EncodePath(*batch.reset, proto->mutable_reset()->mutable_path());
+    EncodeReset(*batch.reset, proto->mutable_reset());
   }
-  if (batch.gap.has_value()) {
-    v1::Gap* const gap = proto->mutable_gap();
-    gap->set_after_revision(batch.gap->after);
-    gap->set_through_revision(batch.gap->through);
-    gap->set_events(batch.gap->events);
+  if (batch.gap.has_value()) EncodeGap(*batch.gap, proto->mutable_gap());
+  if (batch.reset_done.has_value()) {
+    EncodePath(*batch.reset_done,
+               proto->mutable_reset_done()->mutable_path());
   }
+}
+
+void EncodeReset(const EventReset& reset, v1::Reset* proto) {
+  EncodePath(reset.path, proto->mutable_path());
+  proto->set_revision(reset.revision);
+  proto->set_epoch_changed(reset.epoch_changed);
+}
+
+void EncodeGap(const EventGap& gap, v1::Gap* proto) {
+  proto->set_after_revision(gap.after);
+  proto->set_through_revision(gap.through);
+  proto->set_events(gap.events);
+  if (gap.path.has_value()) EncodePath(*gap.path, proto->mutable_path());
 }
 
 void OmitValues(size_t max_bytes, v1::EventBatch* batch) {

@@ -28,6 +28,10 @@ bool LosesValues(const Emission& emission, const EventView& view);
 void EncodeDelivery(const Delivery& delivery, const EventView& view,
                     v1::Event* proto);
 
+// Fill empty messages.
+void EncodeReset(const EventReset& reset, v1::Reset* proto);
+void EncodeGap(const EventGap& gap, v1::Gap* proto);
+
 // Fills an empty batch. BatchEncoder gives the same as bytes, and shares those
 // of the events; this is for batches that need looking after.
 void EncodeBatch(const EventBatch& batch, const StreamOrigin& origin,

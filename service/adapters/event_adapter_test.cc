@@ -61,8 +61,12 @@ TEST(EncodeBatchTest, ReadsWell) {
   batch.revision = 5;
   batch.resume_token = "t";
   batch.synced = true;
-  batch.reset = Path::Parse("/users").value();
-  batch.gap = EventGap{.after = 2, .through = 4, .events = 7};
+  const Path users = Path::Parse("/users").value();
+  batch.reset =
+      EventReset{.path = users, .revision = 4, .epoch_changed = true};
+  batch.reset_done = users;
+  batch.gap =
+      EventGap{.after = 2, .through = 4, .events = 7, .path = users};
   v1::EventBatch proto;
   EncodeBatch(batch, kOrigin, EventView(), &proto);
   const std::string fields =
@@ -77,9 +81,12 @@ TEST(EncodeBatchTest, ReadsWell) {
                              R"(","coalesced":"3"}],)"
                              R"("revision":"5","epoch":"e",)"
                              R"("resumeToken":"t","synced":true,)"
-                             R"("reset":{"path":{"text":"/users"}},)"
+                             R"("reset":{"path":{"text":"/users"},)"
+                             R"("revision":"4","epochChanged":true},)"
                              R"("gap":{"afterRevision":"2",)"
-                             R"("throughRevision":"4","events":"7"}})");
+                             R"("throughRevision":"4","events":"7",)"
+                             R"("path":{"text":"/users"}},)"
+                             R"("resetDone":{"path":{"text":"/users"}}})");
 }
 
 TEST(EncodeBatchTest, EmptyBatchesCarryProgress) {
@@ -152,6 +159,7 @@ TEST(EncodeDeliveryTest, KindsAndOrigins) {
     const v1::Event proto = Encode(emission);
     EXPECT_EQ(proto.kind(), expected);
     EXPECT_EQ(proto.has_commit_time(), kind != EventKind::kInitial);
+    EXPECT_EQ(proto.has_origin(), kind != EventKind::kInitial);
   }
   const std::vector<std::pair<OriginKind, v1::Origin::Kind>> origins = {
       {OriginKind::kClient, v1::Origin::KIND_CLIENT},

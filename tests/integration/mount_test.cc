@@ -108,15 +108,22 @@ TEST_P(MountTest, ThoseAboveHearOfItAndThoseBelowAreReset) {
   // Strictly below: forget everything, and here is what is there.
   ASSERT_TRUE(
       below->WaitUntilBatches([](const std::vector<v1::EventBatch>& batches) {
-        int resets = 0;
-        for (const v1::EventBatch& batch : batches) resets += batch.has_reset();
-        return resets == 2 && batches.back().synced();
+        int done = 0;
+        for (const v1::EventBatch& batch : batches) {
+          done += batch.has_reset_done();
+        }
+        return done == 2;
       }));
   std::vector<std::string> resets;
   for (const v1::EventBatch& batch : below->batches()) {
-    if (batch.has_reset()) resets.push_back(batch.reset().path().text());
+    if (!batch.has_reset()) continue;
+    resets.push_back(batch.reset().path().text() + " " +
+                     std::to_string(batch.reset().revision()));
+    EXPECT_EQ(batch.gap().path().text(), "/a");
   }
-  EXPECT_EQ(resets, (std::vector<std::string>{"/", "/"}));
+  EXPECT_EQ(resets,
+            (std::vector<std::string>{"/a " + std::to_string(mounted),
+                                      "/a " + std::to_string(unmounted)}));
   const v1::Event now = below->events().back();
   EXPECT_EQ(now.kind(), v1::EVENT_KIND_INITIAL);
   EXPECT_EQ(now.new_value().json().number_value(), 1);

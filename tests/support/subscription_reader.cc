@@ -58,11 +58,21 @@ void SubscriptionReader::Judge(const v1::EventBatch& batch) {
   const bool replays = request_.has_resume_token() ||
                        request_.has_after_revision();
   if (batch.has_reset()) {
-    synced_ = false;
-    resetting_ = true;
+    if (reset_.has_value()) broken("a reset inside a reset", ToJson(batch));
+    if (!batch.has_gap()) broken("a reset without a gap", ToJson(batch));
+    reset_ = batch.reset();
   }
-  int64_t last = events_.empty() ? 0 : events_.back().revision();
+  int64_t last = last_revision_;
   for (const v1::Event& event : batch.events()) {
+    const bool initial = event.kind() == v1::EVENT_KIND_INITIAL;
+    if (reset_.has_value()) {
+      // It may show a later revision than that of its place.
+      if (!initial) broken("live event inside a reset", ToJson(event));
+      if (event.revision() != reset_->revision()) {
+        broken("INITIAL event of another revision", ToJson(event));
+      }
+      continue;
+    }
     if (event.revision() < last) broken("revision decreases", ToJson(event));
     if (event.revision() < revision_ ||
         (event.revision() == revision_ && revision_ != 0)) {
@@ -82,9 +92,19 @@ void SubscriptionReader::Judge(const v1::EventBatch& batch) {
       broken("INITIAL after synced", ToJson(event));
     }
     if (event.kind() != v1::EVENT_KIND_INITIAL && !synced_ &&
-        !batch.synced() && (!replays || resetting_)) {
+        !batch.synced() && !replays) {
       broken("live event before synced", ToJson(event));
     }
+  }
+  last_revision_ = last;
+  if (batch.has_reset_done()) {
+    if (!reset_.has_value() ||
+        reset_->path().text() != batch.reset_done().path().text()) {
+      broken("the end of no reset", ToJson(batch));
+    }
+    reset_.reset();
+  } else if (reset_.has_value() && batch.revision() != 0) {
+    broken("a revision inside a reset", ToJson(batch));
   }
   if (batch.epoch().empty()) broken("no epoch", ToJson(batch));
   if (!epoch_.empty() && batch.epoch() != epoch_) {

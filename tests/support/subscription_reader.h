@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -67,8 +68,9 @@ class SubscriptionReader {
   int64_t revision() const;
   std::string epoch() const;
   // What broke the rules of every stream: revisions that decrease, an epoch
-  // missing or changed, a second `synced` (without a reset), a batch revision
-  // below its events, a live event inside a snapshot or before `now`,
+  // missing or changed, a second `synced`, a batch revision below its events, a
+  // live event inside a snapshot or a reset or before `now`, a reset without a
+  // gap, inside another or without its end,
   // an event without a path, pattern, commit time or origin. Empty if nothing.
   std::vector<std::string> Violations() const;
 
@@ -92,7 +94,10 @@ class SubscriptionReader {
   int64_t synced_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   bool synced_ ABSL_GUARDED_BY(mutex_) = false;
-  bool resetting_ ABSL_GUARDED_BY(mutex_) = false;
+  // The last that was told outside of resets.
+  int64_t last_revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  // While its INITIAL events come.
+  std::optional<v1::Reset> reset_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
 

@@ -90,6 +90,7 @@ ToldBatch ToldBatch::Of(const v1::EventBatch& batch) {
   told.token = batch.resume_token();
   told.synced = batch.synced();
   told.reset = batch.has_reset();
+  told.reset_done = batch.has_reset_done();
   told.gap = batch.has_gap();
   return told;
 }
@@ -127,7 +128,6 @@ std::vector<Stretch> StretchesOf(const Recording& recording,
         if (snapshot.has_value()) broken("a reset inside a snapshot");
         snapshot.emplace();
         live = false;
-        synced = false;
       }
       if (!live) {
         for (const ModelEvent& event : batch.events) {
@@ -137,7 +137,7 @@ std::vector<Stretch> StretchesOf(const Recording& recording,
             snapshot->push_back(event);
           }
         }
-        if (!batch.synced) continue;
+        if (!batch.synced && !batch.reset_done) continue;
         if (batch.revision == 0 && snapshot.has_value() && !snapshot->empty()) {
           broken("synced without a revision");
         }
@@ -150,7 +150,8 @@ std::vector<Stretch> StretchesOf(const Recording& recording,
         beginning.events.clear();
         stretch.batches.push_back(std::move(beginning));
         live = true;
-        synced = true;
+        if (batch.synced && synced) broken("synced twice");
+        synced |= batch.synced;
         continue;
       }
       if (batch.synced) {

@@ -56,6 +56,7 @@ struct ToldBatch {
   std::string token;
   bool synced = false;
   bool reset = false;
+  bool reset_done = false;
   bool gap = false;
 
   // Aborts on a batch that no server sends: values that do not parse.

@@ -12,7 +12,14 @@ See README.md.
 from restate_client.async_controller import ControllerAsync
 from restate_client.deriving import DerivationInfo, DeriveData
 from restate_client.errors import RestateError
-from restate_client.events import Gap, Kind, Origin, Reset, StateEvent
+from restate_client.events import (
+    Gap,
+    Kind,
+    Origin,
+    Reset,
+    ResetDone,
+    StateEvent,
+)
 from restate_client.mounts import (
     CachingBackend,
     FileSystemBackend,
@@ -67,6 +74,7 @@ __all__ = [
     "ROOT_PATH",
     "RemoteBackend",
     "Reset",
+    "ResetDone",
     "RestateError",
     "RocksDbBackend",
     "Scope",

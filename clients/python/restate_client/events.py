@@ -71,7 +71,7 @@ class StateEvent(Generic[ControllerT]):
     Attributes:
       controller: whose callback this is.
       kind: SET, DELETE, PING or INITIAL.
-      origin: who caused it.
+      origin: who caused it; None for INITIAL.
       emitting_path: the path that changed.
       current_path: where it is being delivered: the emitting path or above.
       pattern: the pattern of the subscription.
@@ -97,7 +97,11 @@ class StateEvent(Generic[ControllerT]):
         self.controller = controller
         self.resume_token = resume_token
         self.kind = _KINDS.get(wire.kind, Kind.OTHER)
-        self.origin = _ORIGINS.get(wire.origin.kind, Origin.OTHER)
+        self.origin = (
+            _ORIGINS.get(wire.origin.kind, Origin.OTHER)
+            if wire.HasField("origin")
+            else None
+        )
         self.emitting_path = paths.from_wire(wire.emitting_path)
         self.current_path = paths.from_wire(wire.current_path)
         self.pattern = wire.pattern.text
@@ -186,14 +190,33 @@ class Gap:
     through_revision: int
     # How many are missing; 0 if that is not known.
     events: int
+    # Of a reset: all that is missing is strictly below it. None: anywhere.
+    path: Optional[PurePosixPath] = None
 
 
 @dataclass(frozen=True)
 class Reset:
-    """What a subscriber knows no longer holds; INITIAL events follow."""
+    """What a subscriber knows no longer holds below a path.
+
+    One INITIAL event follows for each match that is there, then ResetDone. What
+    has not come by then is gone.
+    """
 
     pattern: str
-    # Forget everything at and below this path that matches the pattern.
+    # Forget every match strictly below it.
     path: PurePosixPath
     # What is missing, if that is known.
     gap: Optional[Gap] = None
+    # What the INITIAL events show; 0 if it is not known yet.
+    revision: int = 0
+    # What was known is of another epoch: revisions begin anew.
+    epoch_changed: bool = False
+
+
+@dataclass(frozen=True)
+class ResetDone:
+    """The INITIAL events of a reset have all been told."""
+
+    pattern: str
+    # That of the reset.
+    path: PurePosixPath

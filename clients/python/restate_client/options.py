@@ -130,8 +130,11 @@ class SubscribeOptions(TypedDict, total=False):
     max_value_bytes: int
     # With a token or revision that is no longer kept: reset, not fail.
     reset_on_loss: bool
-    # Called with a Reset: what is known no longer holds; INITIAL events follow.
+    # Called with a Reset: what is known below a path no longer holds; INITIAL
+    # events follow, one for each match that is there.
     on_reset: Callable[[Any], Any]
+    # Called with a ResetDone: those were all.
+    on_reset_done: Callable[[Any], Any]
     # Called with a Gap: events are missing.
     on_gap: Callable[[Any], Any]
     # Called with the RestateError by which the server ended the subscription.

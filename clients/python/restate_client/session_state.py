@@ -13,7 +13,7 @@ import grpc
 
 from restate_client import errors, paths
 from restate_client.errors import RestateError
-from restate_client.events import Gap, Reset, StateEvent
+from restate_client.events import Gap, Reset, ResetDone, StateEvent
 from restate_client.paths import ROOT_PATH
 from restate_client.subscription import Hook, Subscription
 from restate_client.tracking import Tracker
@@ -386,6 +386,11 @@ class SessionState:
                 StateEvent(event, self._controller, token or None),
                 subscription,
             )
+        if subscription is not None and subscription.on_reset_done:
+            if run.batch.HasField("reset_done"):
+                path = paths.from_wire(run.batch.reset_done.path)
+                done = ResetDone(subscription.pattern, path)
+                yield HookCall(subscription.on_reset_done, done)
 
     def _is_foreign(self, run: pb.CallbackEvents) -> bool:
         """Whether the events are of a subscription that another client made."""
@@ -407,10 +412,19 @@ def _losses(
             batch.gap.after_revision,
             batch.gap.through_revision,
             batch.gap.events,
+            paths.from_wire(batch.gap.path)
+            if batch.gap.HasField("path")
+            else None,
         )
     if batch.HasField("reset"):
         path = paths.from_wire(batch.reset.path)
-        reset = Reset(subscription.pattern, path, gap)
+        reset = Reset(
+            subscription.pattern,
+            path,
+            gap,
+            batch.reset.revision,
+            batch.reset.epoch_changed,
+        )
         yield HookCall(subscription.on_reset or _log_loss, reset)
     elif gap is not None:
         yield HookCall(subscription.on_gap or _log_loss, gap)

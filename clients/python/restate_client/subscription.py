@@ -26,6 +26,7 @@ class Subscription:
     # As first asked for, `start` included.
     request: pb.SubscribeRequest
     on_reset: Hook = None
+    on_reset_done: Hook = None
     on_gap: Hook = None
     on_end: Hook = None
     # The server's name for it; 0 while there is none.
@@ -81,6 +82,7 @@ def make_subscription(
     callback_id: str,
     path: PathLike,
     on_reset: Hook = None,
+    on_reset_done: Hook = None,
     on_gap: Hook = None,
     on_end: Hook = None,
     **options: Any,
@@ -91,6 +93,7 @@ def make_subscription(
         paths.to_text(path),
         make_request(path, **options),
         on_reset,
+        on_reset_done,
         on_gap,
         on_end,
     )

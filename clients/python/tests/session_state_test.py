@@ -5,7 +5,7 @@ import unittest
 
 import grpc
 
-from restate_client import ROOT_PATH, Gap, Reset, RestateError
+from restate_client import ROOT_PATH, Gap, Reset, ResetDone, RestateError
 from restate_client.dispatch import Dispatch
 from restate_client.session_state import (
     EventCall,
@@ -169,6 +169,36 @@ class SessionStateTest(unittest.TestCase):
         calls = self.received("c", 1, batch(reset=reset, gap=gap))
         expected = Reset("/a", ROOT_PATH / "a" / "b", Gap("/a", 3, 9, 4))
         self.assertEqual([call.argument for call in calls], [expected])
+
+    def test_a_reset_below_a_path(self):
+        heard = []
+        subscription = self.subscribe(
+            1, on_reset=heard.append, on_reset_done=heard.append
+        )
+        path = Path(text="/m")
+        reset = event_pb2.Reset(path=path, revision=9, epoch_changed=True)
+        gap = event_pb2.Gap(after_revision=8, through_revision=9, path=path)
+        first = event(9, "/m/a", kind=event_pb2.EVENT_KIND_INITIAL)
+        calls = self.received(
+            "c", 1, batch(first, reset=reset, gap=gap, resume_token="before")
+        )
+        self.assertEqual([type(call) for call in calls], [HookCall, EventCall])
+        below = ROOT_PATH / "m"
+        self.assertEqual(
+            calls[0].argument,
+            Reset("/a", below, Gap("/a", 8, 9, 0, below), 9, True),
+        )
+        self.assertIsNone(calls[1].event.origin)
+        # Cut here, all of the reset comes again.
+        self.assertEqual(subscription.resumption().resume_token, "before")
+        done = event_pb2.ResetDone(path=path)
+        second = event(9, "/m/b", kind=event_pb2.EVENT_KIND_INITIAL)
+        calls = self.received(
+            "c", 1, batch(second, reset_done=done, resume_token="behind")
+        )
+        self.assertEqual([type(call) for call in calls], [EventCall, HookCall])
+        self.assertEqual(calls[1].argument, ResetDone("/a", below))
+        self.assertEqual(subscription.resumption().resume_token, "behind")
 
     def test_an_ended_subscription(self):
         ends = []

@@ -5,12 +5,18 @@ from restate_client.wire import event_service_pb2 as pb
 from restate_client.wire.path_pb2 import Path, PathPattern
 
 
-def event(revision, emitting, current=None, index=0):
+def event(
+    revision,
+    emitting,
+    current=None,
+    index=0,
+    kind=event_pb2.EVENT_KIND_SET,
+):
     """Returns an event of `emitting`, delivered at `current`."""
     return event_pb2.Event(
         revision=revision,
         index=index,
-        kind=event_pb2.EVENT_KIND_SET,
+        kind=kind,
         emitting_path=Path(text=emitting),
         current_path=Path(text=current or emitting),
         pattern=PathPattern(text=current or emitting),
