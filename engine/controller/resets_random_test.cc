@@ -382,7 +382,6 @@ const std::vector<std::vector<std::string>>& Wishes() {
 // reset has told it more.
 TEST_P(ResetsRandomTest, AMirrorEqualsTheTree) {
   SCOPED_TRACE(testing::Message() << "seed " << Seed());
-  large_left_ = 3;
   ASSERT_NO_FATAL_FAILURE(Start());
   for (const auto& patterns : Wishes()) {
     Listen(patterns, size_t{64} << 20, Overflow::kHistory);
