@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "engine/clock/clock.h"
 #include "engine/crash/crash_point.h"
+#include "engine/threads/spare_threads.h"
 #include "service/config/command_line.h"
 #include "service/server/descriptor_limit.h"
 #include "service/server/logging.h"
@@ -23,6 +24,9 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+
+// About what a server takes that nobody uses yet.
+constexpr size_t kThreads = 48;
 
 int Fail(const absl::Status& status, int exit_status) {
   const std::string message(status.message());
@@ -64,6 +68,9 @@ int main(int argc, char** argv) {
       restate::Termination::Start();
   if (!termination.ok()) return Fail(termination.status(), kFailed);
   restate::RaiseDescriptorLimit();
+  // gRPC and RocksDB end the process where they get none.
+  const absl::Status threads = restate::CheckSpareThreads(kThreads);
+  if (!threads.ok()) return Fail(threads, kFailed);
   const restate::SystemClock clock;
   absl::StatusOr<std::unique_ptr<restate::Server>> server =
       restate::Server::Start(*config, &clock);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "engine/error/error.h"
 #include "engine/threads/job_pool.h"
+#include "engine/threads/spare_threads.h"
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -68,6 +69,13 @@ TEST(Thread, ThatTheSystemDoesNotGiveIsAnError) {
   ASSERT_TRUE(thread.Start("test", [&] { ++ran; }).ok());
   thread.Join();
   EXPECT_EQ(ran, 1);
+}
+
+TEST(CheckSpareThreads, TellsWhetherThereAreAny) {
+  EXPECT_EQ(CheckSpareThreads(0), absl::OkStatus());
+  EXPECT_EQ(CheckSpareThreads(20), absl::OkStatus());
+  const NoMoreThreads none;
+  EXPECT_EQ(ErrorReason(CheckSpareThreads(1)), "TOO_MANY_THREADS");
 }
 
 TEST(JobPool, WithoutThreadsDoesNotStart) {
