@@ -168,7 +168,12 @@ void MountOperations::Unmount(const Path& at, Sequencer::Unapplied unapplied,
     // Says why not.
     parts_.controller->RemoveMount(
         at, [leaving](absl::StatusOr<Revision> result) {
-          leaving->done(result.status());
+          if (!result.ok()) {
+            leaving->done(result.status());
+            return;
+          }
+          // A Mount call brought it in since it was looked for.
+          leaving->done(Unmounted{*result, 0});
         });
     return;
   }

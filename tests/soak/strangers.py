@@ -142,6 +142,8 @@ class Soak:
         threads = self.server.threads()
         loaded = self._among_strangers()
         self._compare(quiet, loaded)
+        if not self.server.alive():
+            return
         self._compare_memory(memory, threads)
         self._kill()
         self.probe.stop()
