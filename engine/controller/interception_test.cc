@@ -75,6 +75,8 @@ TEST_F(InterceptionTest, TheDeadlineAndADisconnectLetGo) {
   auto interceptor = Intercept("/a/b");
   auto above = Subscribe(Spec({"/"}));
   Set("/a/b", I(1));
+  // The deadline runs from when the interceptor was asked.
+  Settle();
   clock_.Advance(absl::Milliseconds(4999));
   controller_->Tick(clock_.Monotonic());
   EXPECT_EQ(Drain(*above), Lines());

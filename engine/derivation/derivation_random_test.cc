@@ -396,7 +396,7 @@ TEST_F(DerivationRandomTest, EveryValueIsThatOfARecomputation) {
   }
   if (!HasFailure()) {
     EXPECT_GT(compared_, 3 * kCommits);
-    EXPECT_GT(put_off_, kCommits);
+    EXPECT_GT(put_off_, 0);
   }
 }
 

@@ -82,6 +82,7 @@ class WriteStreamTest : public testing::Test {
 
   HeldCommits commits_;
   OpenStreams open_streams_;
+  WorkThreads large_threads_{"restate-large", 1};
   const WriteStreamParts parts_{
       .commit =
           [this](CommitRequest request, CommitCallback done) {
@@ -89,7 +90,8 @@ class WriteStreamTest : public testing::Test {
           },
       .epoch = "fake",
       .limits = RequestLimits(),
-      .open_streams = &open_streams_};
+      .open_streams = &open_streams_,
+      .large = &large_threads_};
   Service service_{this};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::StateService::Stub> stub_;

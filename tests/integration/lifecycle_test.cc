@@ -188,6 +188,8 @@ TEST_F(RestartTest, StateAndEpochAreKeptAndRevisionsGoOn) {
 
 TEST_F(RestartTest, HistoryBeforeTheStartIsTooOldForUnchangedSince) {
   const int64_t before = client().Set("/a", "1");
+  // What was last before the start is known to be the latest.
+  client().Set("/b", "1");
   Restart();
   v1::SetStateRequest request;
   request.mutable_path()->set_text("/a");

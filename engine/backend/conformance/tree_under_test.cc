@@ -114,10 +114,10 @@ std::unique_ptr<MountedBackend> TreeUnderTest::NewMounted(
   options.clock = &clock_;
   options.jobs = SharedPool();
   options.flush = [this](Backend& backend, std::vector<Write> writes,
-                         Revision revision) {
+                         Revision revision, std::vector<LeftWrite>* left) {
     const std::optional<uint32_t> kept = backend.commit_store_mount();
     return kept.has_value() ? FlushToStore(*kept, std::move(writes))
-                            : backend.Apply(writes, revision);
+                            : backend.ApplyPossible(writes, revision, left);
   };
   return std::make_unique<MountedBackend>(std::move(mount),
                                           std::move(options));
