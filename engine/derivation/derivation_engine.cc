@@ -206,6 +206,32 @@ absl::Status DerivationEngine::ClearDestination(
   return absl::OkStatus();
 }
 
+absl::Status DerivationEngine::CheckRoom(const Definition& definition,
+                                         bool bounded,
+                                         const DerivationState& state) const {
+  size_t own = 0;
+  for (auto it = state.derivations.begin(); !it.at_end(); ++it) {
+    if (it->value.definition->definer == definition.definer) ++own;
+  }
+  if (bounded && own >= limits_.max_definitions_per_definer) {
+    return MakeError(
+        Reason::kTooManyDerivations,
+        absl::StrCat("there are ", own, " derivations of yours, and one client "
+                     "may have ", limits_.max_definitions_per_definer,
+                     ": remove some first"),
+        {{"bound", "client"}});
+  }
+  if (state.derivations.size() >= limits_.max_definitions) {
+    return MakeError(
+        Reason::kTooManyDerivations,
+        absl::StrCat("there are ", state.derivations.size(),
+                     " derivations, which is all that this server takes: remove "
+                     "some, or have limits.derivations raised"),
+        {{"bound", "all"}});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DerivationEngine::Change(const DefineDerivation& change,
                                       CommitRequest* request,
                                       const ExecutionContext& context,
@@ -236,6 +262,8 @@ absl::Status DerivationEngine::Change(const DefineDerivation& change,
       state->sources.Remove(old, dest);
     }
   } else {
+    status = CheckRoom(definition, request->client.bounded(), *state);
+    if (!status.ok()) return status;
     if (!state->values.OwnerOf(dest).has_value()) {
       status = ClearDestination(change, context, execution);
       if (!status.ok()) return status;

@@ -103,6 +103,10 @@ class DerivationEngine {
   // OK, or why a server transform cannot read its sources.
   static absl::Status CheckSources(const Definition& definition,
                                    const LocalReader& sources);
+  // Whether there may be one more; `bounded`: its definer has bounds of his own.
+  // RESOURCE_EXHAUSTED / TOO_MANY_DERIVATIONS.
+  absl::Status CheckRoom(const Definition& definition, bool bounded,
+                         const DerivationState& state) const;
   // Makes room at a path that is not derived yet.
   absl::Status ClearDestination(const DefineDerivation& change,
                                 const ExecutionContext& context,

@@ -12,6 +12,10 @@ namespace restate {
 
 // Bounds of what derivations use.
 struct DerivationLimits {
+  // How many derivations there may be, and how many of one definer; of a client
+  // that has no bounds of its own, only the first.
+  size_t max_definitions = 100'000;
+  size_t max_definitions_per_definer = 10'000;
   // Of each call of a Lua function.
   LuaBudget call;
   // Lua instructions of all derivations of one commit together, shared equally

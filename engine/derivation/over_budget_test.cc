@@ -439,5 +439,35 @@ TEST_F(OverBudgetTest, ManyRunawaysLeaveOthersAlone) {
   }
 }
 
+TEST_F(OverBudgetTest, OneClientMayNotDefineAllThatThereMayBe) {
+  limits_.max_definitions = 5;
+  limits_.max_definitions_per_definer = 2;
+  Start();
+  const auto define = [this](const ClientId& client, const std::string& dest) {
+    CommitRequest request;
+    request.client = client;
+    request.derivation = DefineDerivation{
+        By(client.text(), Lua(dest, {{"x", "/x"}}, "x + 1")), false};
+    return Commit(std::move(request)).status();
+  };
+  const ClientId one = ClientId::OfAddress("127.0.0.2");
+  ASSERT_TRUE(define(one, "/a/1").ok());
+  ASSERT_TRUE(define(one, "/a/2").ok());
+  const absl::Status refused = define(one, "/a/3");
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused), "TOO_MANY_DERIVATIONS");
+  // In the place of an own one, and after one is gone.
+  EXPECT_TRUE(define(one, "/a/2").ok());
+  ASSERT_TRUE(Remove("/a/1").ok());
+  EXPECT_TRUE(define(one, "/a/3").ok());
+  // Others are not concerned, until there are too many of all.
+  ASSERT_TRUE(define(ClientId::OfAddress("127.0.0.3"), "/b/1").ok());
+  const ClientId proxy =
+      ClientId::OfAddress("127.0.0.4", ClientId::Bounds::kDoNotHold);
+  EXPECT_TRUE(define(proxy, "/c/1").ok());
+  EXPECT_TRUE(define(proxy, "/c/2").ok());
+  EXPECT_EQ(ReasonOf(define(proxy, "/c/3")), "TOO_MANY_DERIVATIONS");
+}
+
 }  // namespace
 }  // namespace restate

@@ -456,7 +456,10 @@ class Reader {
           Number(&derivations.commit_instructions, 1'000, kBillion)},
          {"derivation_source_bytes",
           Number(&derivations.max_source_bytes, kKilo, 64 * kGiga)},
-         {"derivation_runs", Number(&derivations.max_runs, 1, 1'000)}};
+         {"derivation_runs", Number(&derivations.max_runs, 1, 1'000)},
+         {"derivations", Number(&derivations.max_definitions, 1, kMany)},
+         {"derivations_per_client",
+          Number(&derivations.max_definitions_per_definer, 1, kMany)}};
     // What all clients may hold together, and what each may.
     const std::vector<std::pair<std::string, Holding>> holdings = {
         {"sessions", Holding::kSessions},

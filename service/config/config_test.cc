@@ -65,6 +65,8 @@ limits:
   derivation_commit_instructions: 1002
   derivation_source_bytes: 1025
   derivation_runs: 14
+  derivations: 18
+  derivations_per_client: 17
   derivation_wait: 15ms
 )",
                              "restate.yaml", &config)
@@ -105,6 +107,8 @@ limits:
   EXPECT_EQ(derivations.commit_instructions, 1002);
   EXPECT_EQ(derivations.max_source_bytes, 1025u);
   EXPECT_EQ(derivations.max_runs, 14);
+  EXPECT_EQ(derivations.max_definitions, 18u);
+  EXPECT_EQ(derivations.max_definitions_per_definer, 17u);
 }
 
 TEST(ConfigFile, TheLimitsOfDerivationsHaveBounds) {
@@ -150,8 +154,8 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "commit_queue_length_per_client, derivation_commit_instructions, "
             "derivation_cpu_time, derivation_instructions, "
             "derivation_memory_bytes, derivation_nodes, derivation_runs, "
-            "derivation_source_bytes, derivation_wait, history_age, "
-            "history_bytes, "
+            "derivation_source_bytes, derivation_wait, derivations, "
+            "derivations_per_client, history_age, history_bytes, "
             "interceptions, interceptions_per_client, "
             "last_changes_bytes, leaf_bytes, message_bytes, nodes, operations, "
             "paths, patterns, per_client, queue_bytes, queued_bytes, "

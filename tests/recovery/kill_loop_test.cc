@@ -167,7 +167,8 @@ class KillLoopTest : public ServerTest {
     const auto reply = client.BatchGetState(ReadAll());
     ASSERT_TRUE(reply.ok()) << FailureOf(reply.status);
     EXPECT_EQ(reply.response.epoch(), epoch);
-    EXPECT_GT(reply.response.revision(), told);
+    // The same if there was nothing in /tmp to reset.
+    EXPECT_GE(reply.response.revision(), told);
     EXPECT_FALSE(reply.response.results(3).exists()) << "/tmp is not empty";
     EXPECT_EQ(ledger->Settle(reply.response), std::vector<std::string>());
   }
