@@ -23,7 +23,7 @@ ClientLimits SmallLimits() {
   limits[Holding::kPatterns].per_client = 5;
   limits[Holding::kTrackers].per_client = 2;
   limits[Holding::kWaits].per_client = 1;
-  limits[Holding::kQueuedBytes].per_client = 10'000;
+  limits[Holding::kQueuedBytes].per_client = 45'000;
   limits[Holding::kInterceptions].per_client = 2;
   return limits;
 }
@@ -107,7 +107,7 @@ TEST_F(ClientLimitsTest, QueuedBytesOfAllItsSubscribers) {
     Set("/a", Value::String(absl::StrCat(i, std::string(1'000, 'x'))));
     Settle();
   }
-  // Eight events of a kilobyte or two each are too much for two, not for one.
+  // Eight events of some kilobytes each are too much for two, not for one.
   Drain(**one);
   EXPECT_EQ(ReasonOf(end_), "SLOW_SUBSCRIBER");
   EXPECT_EQ(Drain(**other).size(), 8u);

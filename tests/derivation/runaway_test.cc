@@ -31,6 +31,9 @@ constexpr int64_t kOtherCalls = 200;
 // mostly what RocksDB, gRPC and the history keep of some thousand writes.
 constexpr int64_t kCallBytes = int64_t{16} << 20;
 constexpr int64_t kOtherBytes = int64_t{64} << 20;
+// And for each write of those that run for as long as the runaways do: the history
+// and RocksDB hold it in memory until their bounds.
+constexpr int64_t kBytesOfAWrite = 512;
 
 Path P(const std::string& text) { return *Path::Parse(text); }
 
@@ -222,7 +225,7 @@ TEST_F(RunawayTest, HarmsNobodyElse) {
   const int64_t grown = server().ResidentBytes() - resident;
   RecordProperty("grown_bytes", absl::StrCat(grown));
 #ifndef RESTATE_SANITIZED
-  EXPECT_LE(grown, kCallBytes + kOtherBytes);
+  EXPECT_LE(grown, kCallBytes + kOtherBytes + written * kBytesOfAWrite);
 #endif
   // The machine holds what it did before, and garbage of little.
   EXPECT_LT(Now().Value("restate_lua_memory_bytes", {{"use", "derivation"}}),
@@ -299,11 +302,11 @@ TEST_F(RunawayTest, StartsBesideThem) {
     calls_ = nullptr;
     kill ? KillAndRestart() : Restart();
     calls_ = std::make_unique<DerivationClient>(server().address());
-    // What it computes at the start is a commit, and answered like others.
+    // A start takes what was recorded, and calls nobody's function.
     client().Set("/others/written", kill ? "2" : "1");
     EXPECT_EQ(client().Get("/others/fixed"), "7");
     EXPECT_EQ(client().Get("/derived"), R"({"twice":14})");
-    ExpectFailures(1, 1, 1);
+    ExpectFailures(0, 0, 0);
     EXPECT_EQ(InError(), 3);
     const auto list = calls_->List();
     for (const Runaway& one : Runaways()) {
