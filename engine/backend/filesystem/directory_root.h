@@ -23,8 +23,9 @@ struct DirectoryBounds {
 };
 
 // Opens a directory for a mount, and locks it; makes it if it is not there and
-// `create`, with `umask` (made_mode.h). What has been opened is judged, not what its name led to a moment
-// before: nobody who changes links meanwhile gets anything else opened.
+// `create`, with `umask` (made_mode.h). What has been opened is judged, not what
+// its name led to a moment before: nobody who changes links meanwhile gets
+// anything else opened.
 //   FAILED_PRECONDITION / NOT_STORABLE: the path is no directory, or another
 //     mount or process has it open.
 //   FAILED_PRECONDITION / MOUNT_NOT_ALLOWED: it is out of bounds. That is said
