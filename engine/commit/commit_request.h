@@ -151,6 +151,8 @@ struct CommitRequest {
   // What it needs of slow mounts, once that has been read; and how often it was.
   std::shared_ptr<const RememberedReads> read_ahead;
   int read_attempts = 0;
+  // Others are held back until it is answered (ReadAhead).
+  bool holds_stores = false;
   // If not empty: the tracked run that writes, which is not run again because of
   // this.
   std::string run_id;

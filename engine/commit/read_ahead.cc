@@ -22,6 +22,11 @@ constexpr int kThreadsOfOneStore = kThreads / 2;
 constexpr size_t kMaxWaiting = 10'000;
 // How often a commit may find that what was read for it has changed.
 constexpr int kMaxAttempts = 100;
+// After how many it holds its store, and after how many all of them.
+constexpr int kAttemptsBesideOthers = 4;
+constexpr int kAttemptsWithOneStore = 16;
+// In ReadAhead::held_. No store has this name.
+constexpr char kAllStores[] = "*";
 
 template <typename... Kinds>
 const Path& PathOf(const std::variant<Kinds...>& one) {
@@ -118,12 +123,34 @@ void ReadAhead::Add(QueuedCommit commit, std::string store) {
           "what the commit needs of a remote mount changes faster than it can "
           "be read: try again");
     } else if (refused = StartThreads(); refused.ok()) {
+      const int attempts = commit.request.read_attempts;
+      if (attempts > kAttemptsWithOneStore) {
+        Hold(kAllStores, &commit);
+      } else if (attempts > kAttemptsBesideOthers) {
+        Hold(store, &commit);
+      }
       waiting_.push_back({std::move(commit), std::move(store)});
       wake_.NotifyOne();
       return;
     }
   }
   commit.done(std::move(refused));
+}
+
+void ReadAhead::Hold(const std::string& held, QueuedCommit* commit) {
+  if (!held_.insert(held).second) return;
+  commit->request.holds_stores = true;
+  commit->done = [this, held, done = std::move(commit->done)](
+                     absl::StatusOr<CommitResult> result) mutable {
+    Release(held);
+    done(std::move(result));
+  };
+}
+
+void ReadAhead::Release(const std::string& held) {
+  MutexLock lock(&mutex_);
+  held_.erase(held);
+  wake_.NotifyAll();
 }
 
 absl::Status ReadAhead::StartThreads() {
@@ -140,6 +167,10 @@ absl::Status ReadAhead::StartThreads() {
 
 std::optional<ReadAhead::Waiting> ReadAhead::Take() {
   const auto may = [this](const Waiting& waiting) {
+    if (!waiting.commit.request.holds_stores &&
+        (held_.contains(waiting.store) || held_.contains(kAllStores))) {
+      return false;
+    }
     const auto reading = reading_.find(waiting.store);
     return reading == reading_.end() || reading->second < kThreadsOfOneStore;
   };

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,12 @@ absl::Status ReadAheadOf(const PublishedState& state,
 // threads at most read of one store, so that one that does not answer leaves
 // some for the others.
 //
+// What was read may have changed when the commit is judged, and then it is read
+// again. A commit whose reads keep changing holds its store: until it is
+// answered, no other commit of that store is read for, so that those already on
+// their way are all that can still be faster. In the end it holds every store,
+// because what it needs may lie in several.
+//
 // Thread-safe.
 class ReadAhead {
  public:
@@ -65,6 +72,10 @@ class ReadAhead {
   // The first that may be read for, taken out; nullopt if there is none.
   std::optional<Waiting> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Read(Waiting waiting);
+  // Makes `commit` hold `held` until it is answered, unless one does already.
+  void Hold(const std::string& held, QueuedCommit* commit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release(const std::string& held);
   // Starts threads if there is none yet. One is enough.
   absl::Status StartThreads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -75,6 +86,8 @@ class ReadAhead {
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   // How many are being read for, by store.
   std::map<std::string, int> reading_ ABSL_GUARDED_BY(mutex_);
+  // The stores that a commit holds; kAllStores if one holds them all.
+  std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Started with the first commit.
   std::vector<Thread> threads_ ABSL_GUARDED_BY(mutex_);

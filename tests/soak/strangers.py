@@ -156,7 +156,9 @@ class Soak:
         return report
 
     def _among_strangers(self):
-        strangers = Strangers(self.server, self.options.seed, KINDS)
+        strangers = Strangers(
+            self.server, self.options.seed, self.options.kinds
+        )
         self.probe.begin("strangers")
         end = time.monotonic() + self.options.seconds
         while time.monotonic() < end and self.server.alive():
@@ -246,6 +248,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--quiet", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), metavar="KIND")
     options = parser.parse_args()
     print(f"        seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="restate-soak-") as scratch:
