@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/backend/commit_store.h"
+#include "engine/backend/rocksdb/dead_ranges.h"
 #include "engine/backend/rocksdb/hot_leaves.h"
 #include "engine/backend/rocksdb/rocksdb_options.h"
 #include "engine/sync/mutex.h"
@@ -59,6 +60,8 @@ class Instance {
   // Leaves of all mounts, by their keys in `tree()`. Told of each batch behind its
   // write, by the thread that writes.
   HotLeaves& hot_leaves() const { return hot_leaves_; }
+  // Where nothing is, in `tree()`. Told of each batch like those.
+  DeadRanges& dead_ranges() const { return dead_ranges_; }
 
   // As found when it was opened.
   const CommitStoreState& state() const { return state_; }
@@ -94,6 +97,7 @@ class Instance {
   CommitStoreState state_;
   bool closed_cleanly_ = false;
   mutable HotLeaves hot_leaves_;
+  mutable DeadRanges dead_ranges_;
 };
 
 }  // namespace restate

@@ -12,8 +12,20 @@
 #include "engine/backend/rocksdb/rocksdb_status.h"
 #include "engine/backend/subtree_reader.h"
 #include "engine/error/error.h"
+#include "rocksdb/perf_context.h"
 
 namespace restate {
+
+namespace {
+
+// How many deleted or overwritten keys this thread's iterators have passed.
+uint64_t DeadPassed() {
+  const ::rocksdb::PerfContext& context = *::rocksdb::get_perf_context();
+  return context.internal_delete_skipped_count +
+         context.internal_key_skipped_count;
+}
+
+}  // namespace
 
 // Walks one mount, or a part of it, with an iterator borrowed from the
 // snapshot.
@@ -22,18 +34,33 @@ class RocksDbCursor : public Cursor {
   RocksDbCursor(const RocksDbSnapshot& snapshot, const Path& within)
       : snapshot_(snapshot),
         within_(within.key()),
-        iterator_(snapshot.BorrowIterator()) {}
+        borrowed_(snapshot.BorrowIterator(within)),
+        iterator_(borrowed_->iterator.get()) {}
   ~RocksDbCursor() override {
-    snapshot_.ReturnIterator(std::move(iterator_));
+    snapshot_.ReturnIterator(std::move(borrowed_));
   }
 
   void Seek(std::string_view key) override {
     sought_.assign(snapshot_.prefix_);
     sought_.append(std::max(key, std::string_view(within_)));
-    iterator_->Seek(sought_);
+    SeekFromSought();
     positioned_ = true;
   }
-  void Next() override { iterator_->Next(); }
+  void Next() override {
+    // Nothing is between a key and itself with one NUL more.
+    sought_.assign(iterator_->key().data(), iterator_->key().size());
+    sought_.push_back('\0');
+    const std::string_view from =
+        DeadRanges().Skip(sought_, Sequence(), &skipped_to_);
+    if (from.data() != sought_.data()) {
+      sought_.assign(from);
+      SeekFromSought();
+      return;
+    }
+    const uint64_t passed = DeadPassed();
+    iterator_->Next();
+    TellOfDead(passed);
+  }
   bool Valid() const override {
     return positioned_ && iterator_->Valid() && key().starts_with(within_);
   }
@@ -63,11 +90,38 @@ class RocksDbCursor : public Cursor {
   }
 
  private:
+  restate::DeadRanges& DeadRanges() const {
+    return snapshot_.instance_->dead_ranges();
+  }
+  uint64_t Sequence() const {
+    return snapshot_.snapshot_->GetSequenceNumber();
+  }
+  void SeekFromSought() {
+    const std::string_view from =
+        DeadRanges().Skip(sought_, Sequence(), &skipped_to_);
+    const uint64_t passed = DeadPassed();
+    iterator_->Seek(::rocksdb::Slice(from.data(), from.size()));
+    TellOfDead(passed);
+  }
+  // The step from `sought_` to where the iterator is began with `passed`.
+  void TellOfDead(uint64_t passed) {
+    if (DeadPassed() - passed < restate::DeadRanges::kMany ||
+        !iterator_->status().ok()) {
+      return;
+    }
+    DeadRanges().Found(sought_,
+                       iterator_->Valid() ? iterator_->key().ToStringView()
+                                          : borrowed_->bound,
+                       Sequence());
+  }
+
   const RocksDbSnapshot& snapshot_;
   const std::string within_;
-  std::unique_ptr<::rocksdb::Iterator> iterator_;
+  std::unique_ptr<RocksDbSnapshot::BoundIterator> borrowed_;
+  ::rocksdb::Iterator* const iterator_;
   bool positioned_ = false;
   std::string sought_;
+  std::string skipped_to_;
 };
 
 RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Instance> instance,
@@ -76,10 +130,8 @@ RocksDbSnapshot::RocksDbSnapshot(std::shared_ptr<Instance> instance,
       at_(std::move(at)),
       prefix_(disk_format::TreeKey(mount, "")),
       end_(disk_format::TreeEnd(mount)),
-      end_slice_(end_),
       snapshot_(instance_->db().GetSnapshot()) {
   read_options_.snapshot = snapshot_;
-  read_options_.iterate_upper_bound = &end_slice_;
   read_options_.verify_checksums = true;
 }
 
@@ -90,20 +142,35 @@ RocksDbSnapshot::~RocksDbSnapshot() {
   instance_->db().ReleaseSnapshot(snapshot_);
 }
 
-std::unique_ptr<::rocksdb::Iterator> RocksDbSnapshot::BorrowIterator() const {
+std::unique_ptr<RocksDbSnapshot::BoundIterator>
+RocksDbSnapshot::BorrowIterator(const Path& within) const {
+  std::unique_ptr<BoundIterator> borrowed;
   for (auto& slot : spare_iterators_) {
-    ::rocksdb::Iterator* spare =
-        slot.exchange(nullptr, std::memory_order_acquire);
-    if (spare != nullptr) return std::unique_ptr<::rocksdb::Iterator>(spare);
+    borrowed.reset(slot.exchange(nullptr, std::memory_order_acquire));
+    if (borrowed != nullptr) break;
   }
-  return std::unique_ptr<::rocksdb::Iterator>(
-      instance_->db().NewIterator(read_options_, instance_->tree()));
+  const bool made = borrowed == nullptr;
+  if (made) borrowed = std::make_unique<BoundIterator>();
+  if (within.is_root()) {
+    borrowed->bound.assign(end_);
+  } else {
+    borrowed->bound.assign(prefix_);
+    borrowed->bound.append(within.SubtreeEnd());
+  }
+  borrowed->bound_slice = borrowed->bound;
+  if (made) {
+    ::rocksdb::ReadOptions options = read_options_;
+    options.iterate_upper_bound = &borrowed->bound_slice;
+    borrowed->iterator.reset(
+        instance_->db().NewIterator(options, instance_->tree()));
+  }
+  return borrowed;
 }
 
 void RocksDbSnapshot::ReturnIterator(
-    std::unique_ptr<::rocksdb::Iterator> iterator) const {
+    std::unique_ptr<BoundIterator> iterator) const {
   for (auto& slot : spare_iterators_) {
-    ::rocksdb::Iterator* none = nullptr;
+    BoundIterator* none = nullptr;
     if (slot.compare_exchange_strong(none, iterator.get(),
                                      std::memory_order_release,
                                      std::memory_order_relaxed)) {

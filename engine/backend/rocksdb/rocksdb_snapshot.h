@@ -39,22 +39,29 @@ class RocksDbSnapshot : public Snapshot {
  private:
   friend class RocksDbCursor;
 
-  // An iterator over the mount, at any position, and back. A few are kept
-  // for the next users: making one costs more than a seek.
-  std::unique_ptr<::rocksdb::Iterator> BorrowIterator() const;
-  void ReturnIterator(std::unique_ptr<::rocksdb::Iterator> iterator) const;
+  // An iterator, and the key that it does not walk beyond, even over deleted
+  // ones. The bound may be another for each Seek: RocksDB keeps where it is.
+  struct BoundIterator {
+    std::string bound;
+    ::rocksdb::Slice bound_slice;
+    std::unique_ptr<::rocksdb::Iterator> iterator;
+  };
+
+  // One over what is at and below `within`, at any position, and back. A few are
+  // kept for the next users: making one costs more than a seek.
+  std::unique_ptr<BoundIterator> BorrowIterator(const Path& within) const;
+  void ReturnIterator(std::unique_ptr<BoundIterator> iterator) const;
 
   const std::shared_ptr<Instance> instance_;
   const Path at_;
   // The mount's id, and the next one: before and after its keys on disk.
   const std::string prefix_;
   const std::string end_;
-  const ::rocksdb::Slice end_slice_;
   const ::rocksdb::Snapshot* const snapshot_;
   ::rocksdb::ReadOptions read_options_;
   // Owned; null where there is none, or while somebody has it. As many as
   // threads are likely to read at the same moment.
-  mutable std::array<std::atomic<::rocksdb::Iterator*>, 4> spare_iterators_{};
+  mutable std::array<std::atomic<BoundIterator*>, 4> spare_iterators_{};
 };
 
 }  // namespace restate

@@ -231,6 +231,7 @@ absl::Status RocksDbStore::Commit(const CommitBatch& batch) {
     const std::string root = disk_format::TreeKey(mount.mount, "");
     for (const Write& write : mount.writes) {
       (*instance)->hot_leaves().Wrote(root, write, sequence);
+      (*instance)->dead_ranges().Wrote(root, write, sequence);
     }
   }
   core_->set_last_committed(batch.last_committed);
