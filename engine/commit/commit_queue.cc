@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error/absl_view.h"
@@ -59,6 +60,15 @@ absl::Status CommitQueue::Push(QueuedCommit& commit) {
     }
   }
   AddLocked(request);
+  CommitOrder* const order = request.order.get();
+  if (LargeCommitPace::IsLarge(request) ||
+      (order != nullptr && order->behind_large > 0)) {
+    if (order != nullptr) ++order->behind_large;
+    large_.Push(std::move(commit));
+    if (std::exchange(waiting_, false)) wake_.NotifyOne();
+    return absl::OkStatus();
+  }
+  if (order != nullptr) ++order->before_large;
   commits_.Push(std::move(commit));
   if (waiting_ && commits_.size() >= wanted_) {
     waiting_ = false;
@@ -124,39 +134,100 @@ QueuedCommit CommitQueue::PopAsideLocked() {
   return commit;
 }
 
-CommitQueue::Work CommitQueue::TakeLocked(const BatchBounds& batch) {
-  Work work;
-  work.tasks.swap(tasks_);
-  work.commits.reserve(std::min(batch.commits, commits_.size()));
+bool CommitQueue::IsLargeNextLocked(absl::Duration* wait) {
+  *wait = absl::InfiniteDuration();
+  if (large_.empty()) return false;
+  // Others have a batch between two of them.
+  if (large_taken_ && !commits_.empty()) return false;
+  const CommitRequest& next = large_.Front().request;
+  if (next.order != nullptr && next.order->before_large > 0) return false;
+  *wait = LargeCommitPace::IsLarge(next) && !stopped_
+              ? pace_.Wait(next.client, clock_->Monotonic())
+              : absl::ZeroDuration();
+  return *wait == absl::ZeroDuration();
+}
+
+void CommitQueue::TakeFromLargeLocked(const BatchBounds& batch, Work* work) {
   size_t operations = 0;
   size_t bytes = 0;
-  while (!commits_.empty() && work.commits.size() < batch.commits) {
-    const CommitWeight weight = WeightOf(commits_.Front().request);
+  while (!large_.empty() && work->commits.size() < batch.commits) {
+    const CommitRequest& next = large_.Front().request;
+    const CommitWeight weight = WeightOf(next);
     operations += weight.operations;
     bytes += weight.bytes;
-    if (!work.commits.empty() &&
+    if (!work->commits.empty() &&
+        (LargeCommitPace::IsLarge(next) ||
+         (next.order != nullptr && next.order->before_large > 0) ||
+         operations > batch.operations || bytes > batch.bytes)) {
+      break;
+    }
+    if (next.order != nullptr) --next.order->behind_large;
+    const bool is_large = LargeCommitPace::IsLarge(next);
+    work->commits.push_back(large_.PopFront());
+    SubtractLocked(work->commits.back().request);
+    if (is_large) break;
+  }
+  large_taken_ = true;
+  large_runs_ = true;
+  pace_.Began(clock_->Monotonic());
+}
+
+void CommitQueue::TakeFromOthersLocked(const BatchBounds& batch, Work* work) {
+  work->commits.reserve(std::min(batch.commits, commits_.size()));
+  size_t operations = 0;
+  size_t bytes = 0;
+  while (!commits_.empty() && work->commits.size() < batch.commits) {
+    const CommitRequest& next = commits_.Front().request;
+    const CommitWeight weight = WeightOf(next);
+    operations += weight.operations;
+    bytes += weight.bytes;
+    if (!work->commits.empty() &&
         (operations > batch.operations || bytes > batch.bytes)) {
       break;
     }
-    work.commits.push_back(commits_.PopFront());
-    SubtractLocked(work.commits.back().request);
+    if (next.order != nullptr) --next.order->before_large;
+    work->commits.push_back(commits_.PopFront());
+    SubtractLocked(work->commits.back().request);
+  }
+  if (work->commits.empty()) return;
+  large_taken_ = false;
+  // Two of many are enough to know whether there are others than any one.
+  const absl::Duration now = clock_->Monotonic();
+  pace_.TookOther(work->commits.front().request.client, now);
+  pace_.TookOther(work->commits.back().request.client, now);
+}
+
+CommitQueue::Work CommitQueue::TakeLocked(const BatchBounds& batch) {
+  Work work;
+  work.tasks.swap(tasks_);
+  absl::Duration wait;
+  if (IsLargeNextLocked(&wait)) {
+    TakeFromLargeLocked(batch, &work);
+  } else {
+    TakeFromOthersLocked(batch, &work);
   }
   last_taken_ = work.commits.size();
-  work.finished =
-      stopped_ && commits_.empty() && aside_.empty() && !apart_taken_;
+  work.finished = stopped_ && commits_.empty() && large_.empty() &&
+                  aside_.empty() && !apart_taken_;
   return work;
 }
 
 CommitQueue::Work CommitQueue::Take(const BatchBounds& batch) {
   MutexLock lock(&mutex_);
-  while (IdleLocked()) {
+  if (std::exchange(large_runs_, false)) pace_.Ended(clock_->Monotonic());
+  absl::Duration wait;
+  while (!IsLargeNextLocked(&wait) && IdleLocked()) {
     wanted_ = 1;
     waiting_ = true;
-    wake_.Wait(&mutex_);
+    if (wait == absl::InfiniteDuration()) {
+      wake_.Wait(&mutex_);
+    } else {
+      wake_.WaitFor(&mutex_, wait);
+    }
   }
   waiting_ = false;
   if (!HasApartLocked()) {
-    GatherLocked(batch);
+    if (!IsLargeNextLocked(&wait)) GatherLocked(batch);
     return TakeLocked(batch);
   }
   QueuedCommit apart = PopAsideLocked();
@@ -176,15 +247,25 @@ void CommitQueue::GatherLocked(const BatchBounds& batch) {
 
 CommitQueue::Work CommitQueue::TakeAllWithin(absl::Duration timeout) {
   MutexLock lock(&mutex_);
-  if (commits_.empty() && aside_.empty() && tasks_.empty() && !stopped_) {
+  if (commits_.empty() && large_.empty() && aside_.empty() &&
+      tasks_.empty() && !stopped_) {
     wanted_ = 1;
     waiting_ = true;
     wake_.WaitFor(&mutex_, timeout);
     waiting_ = false;
   }
-  Work work = TakeLocked({.commits = SIZE_MAX,
-                          .operations = SIZE_MAX,
-                          .bytes = SIZE_MAX});
+  Work work;
+  work.tasks.swap(tasks_);
+  TakeFromOthersLocked({.commits = SIZE_MAX,
+                        .operations = SIZE_MAX,
+                        .bytes = SIZE_MAX},
+                       &work);
+  while (!large_.empty()) {
+    QueuedCommit commit = large_.PopFront();
+    if (commit.request.order != nullptr) --commit.request.order->behind_large;
+    SubtractLocked(commit.request);
+    work.commits.push_back(std::move(commit));
+  }
   while (!aside_.empty()) work.aside.push_back(PopAsideLocked());
   work.finished = stopped_;
   return work;

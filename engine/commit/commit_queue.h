@@ -13,8 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "engine/client/client_id.h"
+#include "engine/clock/clock.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/fair_queue.h"
+#include "engine/commit/large_commit_pace.h"
 #include "engine/measure/counter.h"
 #include "engine/sync/mutex.h"
 
@@ -39,6 +41,8 @@ struct BatchBounds {
 
 // What waits for the sequencer: commits, bounded in number and bytes, of which
 // clients take turns (FairQueue), and tasks that are to run between two batches.
+// Large commits wait apart from the others, are batches by themselves, and have
+// their pace (LargeCommitPace).
 // Commits that take long can be set aside, and then come one at a time: the next
 // when the one before is done with. Thread-safe.
 class CommitQueue {
@@ -56,7 +60,9 @@ class CommitQueue {
     bool finished = false;
   };
 
-  explicit CommitQueue(CommitQueueBounds bounds) : bounds_(bounds) {}
+  // `clock` outlives the queue.
+  CommitQueue(CommitQueueBounds bounds, const Clock* clock)
+      : bounds_(bounds), clock_(clock) {}
 
   // Takes `commit`, or leaves it with RESOURCE_EXHAUSTED / QUEUE_FULL or
   // UNAVAILABLE / SHUTTING_DOWN. One that is larger than all that may wait is
@@ -103,6 +109,16 @@ class CommitQueue {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work TakeLocked(const BatchBounds& batch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As much of the others as a batch may have.
+  void TakeFromOthersLocked(const BatchBounds& batch, Work* work)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A large one, or what has come behind one in its order.
+  void TakeFromLargeLocked(const BatchBounds& batch, Work* work)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the next batch is to be one of those; if not, `*wait` is how long they
+  // have to wait, infinite if there is none.
+  bool IsLargeNextLocked(absl::Duration* wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether `waiting` leaves no room for `bytes` more.
   static bool IsFull(const Waiting& waiting, size_t bytes, size_t max_commits,
                      size_t max_bytes);
@@ -119,15 +135,22 @@ class CommitQueue {
   // Whether there is nothing to do, nor the end.
   bool IdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return commits_.empty() && tasks_.empty() && !HasApartLocked() &&
-           !(stopped_ && !apart_taken_);
+           !(stopped_ && (!apart_taken_ || !large_.empty()));
   }
 
   const CommitQueueBounds bounds_;
+  const Clock* const clock_;
   Counter refused_of_client_;
   Counter refused_of_all_;
   mutable Mutex mutex_;
   CondVar wake_;
   FairQueue commits_ ABSL_GUARDED_BY(mutex_);
+  // The large ones, and what is behind them in its order.
+  FairQueue large_ ABSL_GUARDED_BY(mutex_);
+  LargeCommitPace pace_ ABSL_GUARDED_BY(mutex_);
+  // Whether the last batch was a large one, and whether it is not done with.
+  bool large_taken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool large_runs_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<QueuedCommit> aside_ ABSL_GUARDED_BY(mutex_);
   // Whether one that came from there is not done with.
   bool apart_taken_ ABSL_GUARDED_BY(mutex_) = false;

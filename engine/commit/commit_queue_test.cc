@@ -1,16 +1,26 @@
 #include "engine/commit/commit_queue.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "engine/client/client_id.h"
+#include "engine/clock/clock.h"
 #include "engine/error/error.h"
 #include "gtest/gtest.h"
 
 namespace restate {
 namespace {
+
+class ManualClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::UnixEpoch(); }
+  absl::Duration Monotonic() const override { return now; }
+  absl::Duration now = absl::Seconds(100);
+};
+ManualClock clock;
 
 // Told apart by their run_id.
 QueuedCommit Named(std::string name, size_t bytes = 1) {
@@ -38,7 +48,7 @@ std::string Text(const CommitQueue::Work& work) {
 }
 
 TEST(CommitQueueTest, WhatWasSetAsideComesOneAtATimeBehindTheOthers) {
-  CommitQueue queue({.commits = 100, .bytes = 100});
+  CommitQueue queue({.commits = 100, .bytes = 100}, &clock);
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   for (const char* name : {"a", "b", "c"}) Push(queue, name);
@@ -56,7 +66,7 @@ TEST(CommitQueueTest, WhatWasSetAsideComesOneAtATimeBehindTheOthers) {
 }
 
 TEST(CommitQueueTest, WhatIsPutBackWakesWhoWaits) {
-  CommitQueue queue({.commits = 100, .bytes = 100});
+  CommitQueue queue({.commits = 100, .bytes = 100}, &clock);
   queue.SetAside(Named("x"));
   EXPECT_EQ(Text(queue.Take({.commits = 2})), " | x");
   std::thread other([&queue] { queue.PutBack(Named("x again")); });
@@ -65,7 +75,7 @@ TEST(CommitQueueTest, WhatIsPutBackWakesWhoWaits) {
 }
 
 TEST(CommitQueueTest, ItCountsAmongThoseThatWait) {
-  CommitQueue queue({.commits = 3, .bytes = 10});
+  CommitQueue queue({.commits = 3, .bytes = 10}, &clock);
   queue.SetAside(Named("x", 4));
   queue.SetAside(Named("y", 4));
   EXPECT_EQ(queue.waiting().commits, 2u);
@@ -81,7 +91,7 @@ TEST(CommitQueueTest, ItCountsAmongThoseThatWait) {
 }
 
 TEST(CommitQueueTest, WhoTakesAllTakesItToo) {
-  CommitQueue queue({.commits = 100, .bytes = 100});
+  CommitQueue queue({.commits = 100, .bytes = 100}, &clock);
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   Push(queue, "a");
@@ -94,7 +104,7 @@ TEST(CommitQueueTest, WhoTakesAllTakesItToo) {
 }
 
 TEST(CommitQueueTest, TheEndComesAfterIt) {
-  CommitQueue queue({.commits = 100, .bytes = 100});
+  CommitQueue queue({.commits = 100, .bytes = 100}, &clock);
   queue.SetAside(Named("x"));
   queue.SetAside(Named("y"));
   Push(queue, "a");
@@ -124,7 +134,7 @@ TEST(CommitQueueTest, OneClientCannotFillIt) {
   CommitQueue queue({.commits = 100,
                      .bytes = 1'000,
                      .commits_per_client = 2,
-                     .bytes_per_client = 10});
+                     .bytes_per_client = 10}, &clock);
   QueuedCommit commit = From("10.0.0.1", "a");
   ASSERT_EQ(queue.Push(commit), absl::OkStatus());
   commit = From("10.0.0.1", "b");
@@ -159,7 +169,7 @@ TEST(CommitQueueTest, OneClientCannotFillIt) {
 }
 
 TEST(CommitQueueTest, WhatIsSetAsideCountsForItsClient) {
-  CommitQueue queue({.commits_per_client = 1});
+  CommitQueue queue({.commits_per_client = 1}, &clock);
   queue.SetAside(From("10.0.0.1", "x"));
   QueuedCommit commit = From("10.0.0.1", "a");
   EXPECT_EQ(ErrorReason(queue.Push(commit)), "QUEUE_FULL");
@@ -169,7 +179,7 @@ TEST(CommitQueueTest, WhatIsSetAsideCountsForItsClient) {
 }
 
 TEST(CommitQueueTest, OneThatIsLargerThanTheBoundComesAlone) {
-  CommitQueue queue({.bytes_per_client = 10});
+  CommitQueue queue({.bytes_per_client = 10}, &clock);
   QueuedCommit large = From("10.0.0.1", "large", 100);
   EXPECT_EQ(queue.Push(large), absl::OkStatus());
   QueuedCommit small = From("10.0.0.1", "small");
@@ -179,7 +189,7 @@ TEST(CommitQueueTest, OneThatIsLargerThanTheBoundComesAlone) {
 // A batch took all that had come, however much work that was: those who came
 // then waited for 16,384 sets.
 TEST(CommitQueueTest, ABatchIsBoundedInOperationsAndBytes) {
-  CommitQueue queue({});
+  CommitQueue queue({}, &clock);
   for (const char* name : {"a", "b", "c", "d", "e"}) {
     QueuedCommit commit = From("10.0.0.1", name, 10, 4);
     ASSERT_EQ(queue.Push(commit), absl::OkStatus());
@@ -191,7 +201,7 @@ TEST(CommitQueueTest, ABatchIsBoundedInOperationsAndBytes) {
 }
 
 TEST(CommitQueueTest, AnEndOfLeasesIsABatchOfItsOwn) {
-  CommitQueue queue({});
+  CommitQueue queue({}, &clock);
   QueuedCommit expiry = Named("expiry");
   expiry.request.expiry.emplace();
   ASSERT_EQ(queue.Push(expiry), absl::OkStatus());
@@ -201,6 +211,90 @@ TEST(CommitQueueTest, AnEndOfLeasesIsABatchOfItsOwn) {
   }
   EXPECT_EQ(Text(queue.Take({})), "expiry");
   EXPECT_EQ(Text(queue.Take({})), "a b");
+}
+
+QueuedCommit Of(const char* ip, std::string name, size_t bytes = 1,
+                std::shared_ptr<CommitOrder> order = nullptr) {
+  QueuedCommit commit = Named(std::move(name), bytes);
+  commit.request.client = ClientId::OfAddress(ip);
+  commit.request.order = std::move(order);
+  return commit;
+}
+constexpr size_t kLarge = LargeCommitPace::kMostBytes + 1;
+
+TEST(CommitQueueTest, ALargeOneIsABatchByItselfBetweenTwoOfOthers) {
+  CommitQueue queue({}, &clock);
+  std::vector<QueuedCommit> commits;
+  commits.push_back(Of("10.0.0.1", "L", kLarge));
+  commits.push_back(Of("10.0.0.1", "M", kLarge));
+  commits.push_back(Of("10.0.0.2", "a"));
+  commits.push_back(Of("10.0.0.2", "b"));
+  for (QueuedCommit& commit : commits) {
+    ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({})), "L");
+  EXPECT_EQ(Text(queue.Take({})), "a b");
+  EXPECT_EQ(Text(queue.Take({})), "M");
+}
+
+TEST(CommitQueueTest, TheNextLargeOneWaitsWhileOthersWrite) {
+  CommitQueue queue({}, &clock);
+  QueuedCommit a = Of("10.0.0.2", "a");
+  ASSERT_EQ(queue.Push(a), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "a");
+  for (const char* name : {"L", "M"}) {
+    QueuedCommit large = Of("10.0.0.1", name, kLarge);
+    ASSERT_EQ(queue.Push(large), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({})), "L");
+  clock.now += absl::Milliseconds(10);
+  QueuedCommit b = Of("10.0.0.2", "b");
+  ASSERT_EQ(queue.Push(b), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "b");
+  QueuedCommit c = Of("10.0.0.2", "c");
+  ASSERT_EQ(queue.Push(c), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "c");
+  clock.now += absl::Milliseconds(90);
+  QueuedCommit d = Of("10.0.0.2", "d");
+  ASSERT_EQ(queue.Push(d), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "M");
+  EXPECT_EQ(Text(queue.Take({})), "d");
+}
+
+TEST(CommitQueueTest, AStreamKeepsItsOrderAroundALargeOne) {
+  CommitQueue queue({}, &clock);
+  const auto order = std::make_shared<CommitOrder>();
+  std::vector<QueuedCommit> commits;
+  commits.push_back(Of("10.0.0.1", "1", 1, order));
+  commits.push_back(Of("10.0.0.1", "2", kLarge, order));
+  commits.push_back(Of("10.0.0.1", "3", 1, order));
+  commits.push_back(Of("10.0.0.1", "4", kLarge, order));
+  commits.push_back(Of("10.0.0.1", "5", 1, order));
+  for (QueuedCommit& commit : commits) {
+    ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  }
+  for (const char* expected : {"1", "2", "3", "4", "5"}) {
+    EXPECT_EQ(Text(queue.Take({})), expected);
+  }
+  QueuedCommit last = Of("10.0.0.1", "6", 1, order);
+  ASSERT_EQ(queue.Push(last), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "6");
+  EXPECT_EQ(queue.waiting().commits, 0u);
+}
+
+TEST(CommitQueueTest, TheEndWaitsForNoRest) {
+  CommitQueue queue({}, &clock);
+  QueuedCommit a = Of("10.0.0.2", "a");
+  ASSERT_EQ(queue.Push(a), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "a");
+  for (const char* name : {"L", "M"}) {
+    QueuedCommit large = Of("10.0.0.1", name, kLarge);
+    ASSERT_EQ(queue.Push(large), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({})), "L");
+  clock.now += absl::Milliseconds(10);
+  queue.Stop();
+  EXPECT_EQ(Text(queue.Take({})), "M end");
 }
 
 }  // namespace

@@ -119,11 +119,15 @@ struct LeaseExpiry {
 // kDerivation: what was put off is computed again.
 enum class CommitOrigin { kClient, kMount, kExpired, kFile, kDerivation };
 
-// Of commits that come one after the other, such as those of one stream. The
-// sequencer's own.
+// Of commits that come one after the other, such as those of one stream.
 struct CommitOrder {
-  // How many of them are set aside: those that follow must be, too.
+  // How many of them are set aside: those that follow must be, too. The
+  // sequencer's own.
   size_t aside = 0;
+  // How many of them wait in the queue: among the large ones, where those that
+  // follow must wait, too, and before that. The queue's own.
+  size_t behind_large = 0;
+  size_t before_large = 0;
 };
 
 // A transaction: all or nothing, one revision.

@@ -25,7 +25,7 @@ Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
       leaf_cache_(options_.leaf_cache_bytes),
       derivation_engine_(options_.derivations),
-      queue_(options_.queue),
+      queue_(options_.queue, options_.clock),
       long_call_thread_(
           [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); },
           options_.derivations.longest_wait) {}

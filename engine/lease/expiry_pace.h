@@ -17,9 +17,9 @@ namespace restate {
 // Not thread-safe: the sequencer's.
 class ExpiryPace {
  public:
-  static constexpr size_t kLeast = 64;
+  static constexpr size_t kLeast = 32;
   static constexpr size_t kMost = 1'000;
-  static constexpr absl::Duration kPortionTime = absl::Milliseconds(30);
+  static constexpr absl::Duration kPortionTime = absl::Milliseconds(4);
 
   size_t next() const { return next_; }
 

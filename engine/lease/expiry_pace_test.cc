@@ -10,13 +10,13 @@ TEST(ExpiryPaceTest, GrowsToWhatTakesItsTime) {
   ASSERT_EQ(pace.next(), 256u);
   pace.Took(256, absl::Milliseconds(1));
   EXPECT_EQ(pace.next(), 512u);
-  pace.Took(512, absl::Milliseconds(30));
+  pace.Took(512, ExpiryPace::kPortionTime);
   EXPECT_EQ(pace.next(), 512u);
 }
 
 TEST(ExpiryPaceTest, ShrinksAtOnceWhenTheyTakeLonger) {
   ExpiryPace pace;
-  pace.Took(256, absl::Milliseconds(60));
+  pace.Took(256, 2 * ExpiryPace::kPortionTime);
   EXPECT_EQ(pace.next(), 128u);
   pace.Took(128, absl::Seconds(10));
   EXPECT_EQ(pace.next(), ExpiryPace::kLeast);

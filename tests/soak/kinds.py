@@ -119,21 +119,22 @@ def huge(stranger):
 
 def leasing(stranger):
     """Writes very many paths whose time is over at one moment."""
-    stranger.server.state.Commit(
-        state_service_pb2.CommitRequest(
-            operations=[
-                state_service_pb2.Operation(
-                    set=state_service_pb2.SetOperation(
-                        path=path_of(f"{stranger.home}/{i}"),
-                        value=value_of(i),
-                        ttl=duration_pb2.Duration(seconds=2),
+    for first in range(0, 3000, 500):
+        stranger.server.state.Commit(
+            state_service_pb2.CommitRequest(
+                operations=[
+                    state_service_pb2.Operation(
+                        set=state_service_pb2.SetOperation(
+                            path=path_of(f"{stranger.home}/{first + i}"),
+                            value=value_of(i),
+                            ttl=duration_pb2.Duration(seconds=2),
+                        )
                     )
-                )
-                for i in range(3000)
-            ]
-        ),
-        timeout=60,
-    )
+                    for i in range(500)
+                ]
+            ),
+            timeout=60,
+        )
     stranger.pause(2)
 
 
