@@ -173,6 +173,7 @@ void CommitQueue::TakeFromLargeLocked(const BatchBounds& batch, Work* work) {
 }
 
 void CommitQueue::TakeFromOthersLocked(const BatchBounds& batch, Work* work) {
+  const absl::Duration now = clock_->Monotonic();
   work->commits.reserve(std::min(batch.commits, commits_.size()));
   size_t operations = 0;
   size_t bytes = 0;
@@ -181,8 +182,12 @@ void CommitQueue::TakeFromOthersLocked(const BatchBounds& batch, Work* work) {
     const CommitWeight weight = WeightOf(next);
     operations += weight.operations;
     bytes += weight.bytes;
-    if (!work->commits.empty() &&
-        (operations > batch.operations || bytes > batch.bytes)) {
+    if (weight.operations < batch.few_operations) few_taken_ = now;
+    const size_t times =
+        now - few_taken_ > batch.bulk_after ? batch.times_in_bulk : 1;
+    // Divided, since there may be no bound.
+    if (!work->commits.empty() && (operations / times > batch.operations ||
+                                   bytes / times > batch.bytes)) {
       break;
     }
     if (next.order != nullptr) --next.order->before_large;
@@ -192,7 +197,6 @@ void CommitQueue::TakeFromOthersLocked(const BatchBounds& batch, Work* work) {
   if (work->commits.empty()) return;
   large_taken_ = false;
   // Two of many are enough to know whether there are others than any one.
-  const absl::Duration now = clock_->Monotonic();
   pace_.TookOther(work->commits.front().request.client, now);
   pace_.TookOther(work->commits.back().request.client, now);
 }

@@ -37,6 +37,12 @@ struct BatchBounds {
   size_t commits = 4'096;
   size_t operations = 2'000;
   size_t bytes = size_t{4} << 20;
+  // While nobody writes little, a batch may have so many times the operations and
+  // bytes, which share one fsync.
+  size_t times_in_bulk = 4;
+  // Who writes little: a commit of fewer operations. And how long it counts.
+  size_t few_operations = 64;
+  absl::Duration bulk_after = absl::Seconds(1);
 };
 
 // What waits for the sequencer: commits, bounded in number and bytes, of which
@@ -148,6 +154,9 @@ class CommitQueue {
   // The large ones, and what is behind them in its order.
   FairQueue large_ ABSL_GUARDED_BY(mutex_);
   LargeCommitPace pace_ ABSL_GUARDED_BY(mutex_);
+  // When somebody has written little.
+  absl::Duration few_taken_ ABSL_GUARDED_BY(mutex_) =
+      -absl::InfiniteDuration();
   // Whether the last batch was a large one, and whether it is not done with.
   bool large_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool large_runs_ ABSL_GUARDED_BY(mutex_) = false;

@@ -282,6 +282,27 @@ TEST(CommitQueueTest, AStreamKeepsItsOrderAroundALargeOne) {
   EXPECT_EQ(queue.waiting().commits, 0u);
 }
 
+TEST(CommitQueueTest, ABatchIsLongerWhileNobodyWritesLittle) {
+  CommitQueue queue({}, &clock);
+  const auto push = [&](size_t operations, std::string name) {
+    QueuedCommit commit = Of("10.0.0.1", std::move(name));
+    commit.request.operations.resize(operations);
+    ASSERT_EQ(queue.Push(commit), absl::OkStatus());
+  };
+  const BatchBounds bounds = {.operations = 200};
+  for (const char* name : {"a", "b", "c", "d", "e"}) push(200, name);
+  EXPECT_EQ(Text(queue.Take(bounds)), "a b c d");
+  push(1, "f");
+  EXPECT_EQ(Text(queue.Take(bounds)), "e");
+  EXPECT_EQ(Text(queue.Take(bounds)), "f");
+  clock.now += bounds.bulk_after;
+  for (const char* name : {"g", "h"}) push(200, name);
+  EXPECT_EQ(Text(queue.Take(bounds)), "g");
+  clock.now += absl::Milliseconds(1);
+  push(200, "i");
+  EXPECT_EQ(Text(queue.Take(bounds)), "h i");
+}
+
 TEST(CommitQueueTest, TheEndWaitsForNoRest) {
   CommitQueue queue({}, &clock);
   QueuedCommit a = Of("10.0.0.2", "a");
