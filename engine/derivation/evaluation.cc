@@ -24,6 +24,21 @@ constexpr int kMostAhead = 32;
 // not depend on what else the processors do.
 constexpr absl::Duration kTimeAnInstruction = absl::Nanoseconds(5);
 
+// Whether it is put off already, and nothing changes if it is again: quick, as one
+// definer may have very many. An aggregate notes what has changed, and a value that
+// is kept may not be kept any more.
+bool StaysPutOff(const Derivation& derivation, const DerivedValues& values,
+                 CommitBudget* budget) {
+  const Definition& definition = *derivation.definition;
+  const DerivationProgress& progress = *derivation.progress;
+  return progress.status == DerivationStatus::kOverBudget &&
+         progress.timeouts == 0 && !definition.hosted() &&
+         !std::holds_alternative<AggregateTransform>(definition.transform) &&
+         !budget->HasSlice(definition.definer) &&
+         !values.Find(definition.dest)->value.has_value() &&
+         !budget->Begin(definition.definer);
+}
+
 }  // namespace
 
 Evaluation::Evaluation(const Context& context)
@@ -216,7 +231,12 @@ absl::Status Evaluation::Settle(const std::vector<Path>& dests) {
 
 absl::Status Evaluation::RunOne(const Path& dest) {
   marked_.erase({context_.state->graph->PositionOf(dest), dest});
-  const Derivation derivation = *context_.state->Find(dest);
+  const DerivationState& state = *context_.state;
+  if (StaysPutOff(*state.Find(dest), state.values, &budget_)) {
+    ++put_off_;
+    return absl::OkStatus();
+  }
+  const Derivation derivation = *state.Find(dest);
   DerivationProgress progress = *derivation.progress;
   running_.push_back(dest);
   absl::StatusOr<Outcome> outcome = Outcome();
