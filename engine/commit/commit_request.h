@@ -171,6 +171,8 @@ struct CommitRequest {
   std::shared_ptr<CommitOrder> order;
   // What was made, or is to be, of calls that take long, while it is set aside.
   std::shared_ptr<LongCalls> long_calls;
+  // Since when it is set aside, of the monotonic clock.
+  std::optional<absl::Duration> aside_since;
   // If not empty, must be the server's epoch.
   std::string epoch;
   // What the request takes in the queue; the adapter passes the size of the

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "engine/lua/lua_runtime.h"
 
@@ -16,12 +15,6 @@ namespace {
 // processors. With the least, a sixtieth, a function of some milliseconds takes a
 // second on a machine that is busy, and who writes its source waits for it.
 constexpr int kNice = 10;
-
-// Whether a client waits for the commit.
-bool SomebodyWaitsFor(const CommitRequest& request) {
-  return !request.derivation.has_value() ||
-         !std::holds_alternative<ComputeAgain>(*request.derivation);
-}
 
 }  // namespace
 
@@ -47,8 +40,9 @@ absl::Status LongCallThread::Start() {
   return thread_.Start("restate-long", [this] { PassOn(); });
 }
 
-void LongCallThread::Make(QueuedCommit commit) {
+void LongCallThread::Make(QueuedCommit commit, absl::Duration longest_wait) {
   MutexLock lock(&mutex_);
+  commit_wait_ = longest_wait;
   commit_ = std::move(commit);
   wake_.NotifyOne();
 }
@@ -56,15 +50,15 @@ void LongCallThread::Make(QueuedCommit commit) {
 void LongCallThread::PassOn() {
   while (true) {
     std::optional<QueuedCommit> commit;
+    absl::Duration longest_wait;
     {
       MutexLock lock(&mutex_);
       while (!commit_.has_value() && !stopped_) wake_.Wait(&mutex_);
       if (!commit_.has_value()) break;
       commit.swap(commit_);
+      longest_wait = commit_wait_;
     }
-    AwaitCalls(commit->request.long_calls.get(),
-               SomebodyWaitsFor(commit->request) ? longest_wait_
-                                                 : absl::InfiniteDuration());
+    AwaitCalls(commit->request.long_calls.get(), longest_wait);
     made_(*std::move(commit));
   }
 }

@@ -20,7 +20,7 @@ namespace restate {
 // thread of its own: so that a function that never ends costs others no more than
 // a trial of it. The system gives the thread a low priority, so that neither does
 // it cost them much of the processor where they need all of it. A commit waits for
-// its calls no longer than a bound, unless nobody waits for it.
+// its calls no longer than a bound.
 //
 // Such a thread may be kept waiting anywhere, also where it holds a lock. So it
 // shares one with nobody but a second thread, an ordinary one, which takes commits
@@ -29,11 +29,9 @@ namespace restate {
 // Thread-safe. Lock order: none is taken while another is held.
 class LongCallThread {
  public:
-  // `made` takes commits on; it is called by the ordinary thread. `longest_wait`:
-  // of a commit, for all of its calls.
-  LongCallThread(std::function<void(QueuedCommit)> made,
-                 absl::Duration longest_wait)
-      : made_(std::move(made)), longest_wait_(longest_wait) {}
+  // `made` takes commits on; it is called by the ordinary thread.
+  explicit LongCallThread(std::function<void(QueuedCommit)> made)
+      : made_(std::move(made)) {}
   // Waits for the call that is under way.
   ~LongCallThread();
   LongCallThread(const LongCallThread&) = delete;
@@ -44,9 +42,10 @@ class LongCallThread {
   // RESOURCE_EXHAUSTED / TOO_MANY_THREADS.
   absl::Status Start();
 
-  // Makes what is to be made of the commit's long calls.
+  // Makes what is to be made of the commit's long calls. `longest_wait`: for all
+  // of them, with what it has waited before.
   // REQUIRES: Start has gone well, and the one before was passed to `made`.
-  void Make(QueuedCommit commit);
+  void Make(QueuedCommit commit, absl::Duration longest_wait);
 
  private:
   // The ordinary thread.
@@ -58,11 +57,11 @@ class LongCallThread {
   void AwaitCalls(LongCalls* calls, absl::Duration longest_wait);
 
   const std::function<void(QueuedCommit)> made_;
-  const absl::Duration longest_wait_;
 
   Mutex mutex_;
   CondVar wake_;
   std::optional<QueuedCommit> commit_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration commit_wait_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Of the two threads.

@@ -24,11 +24,11 @@ absl::Duration ProcessorTimeOfThread() {
 Sequencer::Sequencer(SequencerOptions options)
     : options_(std::move(options)),
       leaf_cache_(options_.leaf_cache_bytes),
-      derivation_engine_(options_.derivations),
+      derivation_engine_(options_.derivations, options_.clock),
       queue_(options_.queue, options_.clock),
       long_call_thread_(
-          [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); },
-          options_.derivations.longest_wait) {}
+          [this](QueuedCommit commit) { queue_.PutBack(std::move(commit)); }) {
+}
 
 absl::StatusOr<std::unique_ptr<Sequencer>> Sequencer::Start(
     SequencerOptions options) {

@@ -84,6 +84,9 @@ struct Sequencer::Batch {
   // Whether an answer to remember, of a commit without a revision, is to be as
   // durable as the commit store.
   bool has_durable_answer = false;
+  // Whether a record is to be. That something was computed again need not: after a
+  // crash it is computed once more.
+  bool has_durable_records = false;
   // Those that have a revision. Shared with the history once it is complete.
   std::vector<SequencedCommit> sequenced;
   CommitGroup group;

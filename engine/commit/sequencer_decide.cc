@@ -24,7 +24,7 @@ absl::Status Sequencer::StoreAnswers(const Batch& batch) {
     decision.leases = leases_->Staged();
     decision.requests = answered_->Staged();
     decision.records = records_->Staged();
-    decision.durable = batch.has_durable_answer || records_->HasStaged() ||
+    decision.durable = batch.has_durable_answer || batch.has_durable_records ||
                        LeasesAreDurable(decision.leases);
     AddReleases(&decision);
     absl::Status status = CommitToStore(decision);
@@ -128,7 +128,7 @@ void Sequencer::Decide(Batch& batch) {
     // A ping is as durable as what it is about.
     decision.durable =
         !decision.mounts.empty() || batch.has_durable_answer ||
-        records_->HasStaged() ||
+        batch.has_durable_records ||
         LeasesAreDurable(decision.leases) ||
         std::any_of(batch.group->begin(), batch.group->end(),
                     [this](const SequencedCommit& commit) {

@@ -26,6 +26,13 @@ const Path& PathOf(const Operation& operation) {
                     operation);
 }
 
+// Whether it computes again what was put off.
+bool IsSlice(const CommitRequest& request) {
+  if (!request.derivation.has_value()) return false;
+  const auto* again = std::get_if<ComputeAgain>(&*request.derivation);
+  return again != nullptr && again->slice_of.has_value();
+}
+
 }  // namespace
 
 absl::StatusOr<Execution> Sequencer::ExecuteCommit(CommitRequest& request,
@@ -104,6 +111,7 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
       SetAside(std::move(commit));
       continue;
     }
+    derivation_engine_.ChargeWait(commit.request);
     if (!execution.ok()) {
       counters_.refused.AddAlone();
       batch.answers.push_back({std::move(commit.done), execution.status()});
@@ -136,6 +144,8 @@ void Sequencer::ExecuteCommits(std::vector<QueuedCommit>& commits,
     if (commit.request.derivation.has_value()) {
       EndLeasesOfDestination(*commit.request.derivation);
     }
+    batch.has_durable_records |=
+        !commit.request.records.empty() && !IsSlice(commit.request);
     records_->Stage(commit.request.records);
     if (commit.request.identity.has_value()) {
       answered_->Stage(*commit.request.identity, result);

@@ -18,12 +18,15 @@ bool Sequencer::FollowsOneAside(const CommitRequest& request) const {
 void Sequencer::SetAside(QueuedCommit commit) {
   if (is_apart_) {
     has_left_ = true;
-    long_call_thread_.Make(std::move(commit));
+    const absl::Duration longest_wait =
+        derivation_engine_.LongestWait(commit.request);
+    long_call_thread_.Make(std::move(commit), longest_wait);
     return;
   }
   if (commit.request.order != nullptr) ++commit.request.order->aside;
   // Its arguments may be large, and may have changed when its turn comes.
-  commit.request.long_calls = nullptr;
+  if (commit.request.long_calls != nullptr) commit.request.long_calls->Forget();
+  commit.request.aside_since = options_.clock->Monotonic();
   queue_.SetAside(std::move(commit));
 }
 

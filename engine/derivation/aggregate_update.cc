@@ -106,6 +106,10 @@ absl::Status AggregateUpdate::Run(TouchedChildren touched,
     unseen_.changed.insert(touched.names.begin(), touched.names.end());
     status = SetTouched(std::exchange(unseen_, {}), state, result);
   }
+  if (is_unread_) {
+    Forget(progress);
+    return status;
+  }
   if (IsPutOff(status)) {
     progress->aggregate = table_->Keep(derivation_);
     unseen_.runaways = std::move(runaways_);
@@ -138,6 +142,7 @@ absl::Status AggregateUpdate::LookAgain(const TouchedChildren& touched,
   for (auto& [name, message] : std::exchange(progress->runaways, {})) {
     if (touched.names.contains(name)) {
       absl::StatusOr<Tree> child = ReadChild(name);
+      if (IsPutOff(child.status())) return child.status();
       if (!child.ok()) {
         Forget(progress);
         *result = child.status();
@@ -178,12 +183,18 @@ bool AggregateUpdate::GivesUp() const {
 absl::Status AggregateUpdate::SetAll(AggregateState* state,
                                      absl::StatusOr<Tree>* result) {
   const Path& source = definition_.sources.front();
-  absl::StatusOr<ReadResult> all =
-      ReadLayered(client_, derived_, source, ViewOf(definition_.dest, source),
-                  ReadLimits());
+  ReadLimits limits;
+  limits.max_bytes =
+      calls_->MayReadBytes(definition_.definer, limits.max_bytes);
+  absl::StatusOr<ReadResult> all = ReadLayered(
+      client_, derived_, source, ViewOf(definition_.dest, source), limits);
   if (!all.ok()) {
     *result = all.status();
     return absl::OkStatus();
+  }
+  if (all->over_limit) {
+    is_unread_ = true;
+    return calls_->TooMuchToRead(definition_.definer);
   }
   if (!all->tree.has_value() || !all->tree->is_map()) return absl::OkStatus();
   const Value::Map& children = all->tree->as_map();
@@ -249,6 +260,7 @@ absl::Status AggregateUpdate::SetNamed(const std::string& name,
                                        absl::StatusOr<Tree>* result) {
   calls_->ChargeSources(definition_.definer, 1);
   absl::StatusOr<Tree> child = ReadChild(name);
+  if (IsPutOff(child.status())) return child.status();
   if (!child.ok()) {
     *result = child.status();
     return absl::OkStatus();
@@ -266,9 +278,13 @@ absl::StatusOr<Tree> AggregateUpdate::ReadChild(const std::string& name) {
       source.StrictlyContains(*owner)) {
     return Tree();
   }
+  ReadLimits limits;
+  limits.max_bytes =
+      calls_->MayReadBytes(definition_.definer, limits.max_bytes);
   absl::StatusOr<ReadResult> read =
-      ReadLayered(client_, derived_, child, view, {});
+      ReadLayered(client_, derived_, child, view, limits);
   if (!read.ok()) return read.status();
+  if (read->over_limit) return calls_->TooMuchToRead(definition_.definer);
   return std::move(read->tree);
 }
 

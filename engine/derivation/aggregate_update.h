@@ -78,7 +78,8 @@ class AggregateUpdate {
   }
   absl::Status SetChild(const std::string& name, const Tree& child,
                         AggregateState* state);
-  // The child of that name, as the aggregate is given it.
+  // The child of that name, as the aggregate is given it. IsPutOff if the definer
+  // may not read as much.
   absl::StatusOr<Tree> ReadChild(const std::string& name);
   // What a child adds whose function failed.
   Contribution Failed(const std::string& name, const absl::Status& status);
@@ -95,6 +96,8 @@ class AggregateUpdate {
   AggregateTable* const table_;
   // As DerivationProgress, of this computation.
   std::vector<std::pair<std::string, std::string>> runaways_;
+  // Whether not even the names of what is left are known.
+  bool is_unread_ = false;
   // What is left for another time.
   UnseenChildren unseen_;
 };

@@ -1,5 +1,8 @@
 #include "engine/derivation/commit_budget.h"
 
+#include <cstdint>
+#include <string>
+
 #include "gtest/gtest.h"
 
 namespace restate {
@@ -43,6 +46,35 @@ TEST(CommitBudgetTest, WhatIsBegunInASliceMayEnd) {
   EXPECT_TRUE(budget.MayRead("a"));
   // Others have their shares.
   EXPECT_EQ(budget.Allowed("b", 8'000), 5'000);
+}
+
+TEST(CommitBudgetTest, WhoIsRestrictedSharesLittle) {
+  CommitBudget budget;
+  budget.Share(9'000, 3);
+  budget.Restrict({"a", "b"}, 100);
+  EXPECT_EQ(budget.Allowed("a", 1'000), 50);
+  EXPECT_EQ(budget.Allowed("b", 1'000), 50);
+  EXPECT_EQ(budget.Allowed("c", 10'000), 3'000);
+  budget.Charge("a", 60);
+  EXPECT_FALSE(budget.Begin("a"));
+  EXPECT_TRUE(budget.Begin("b"));
+  budget.Exhaust("b");
+  EXPECT_FALSE(budget.Begin("b"));
+}
+
+TEST(CommitBudgetTest, WhatIsSpentHereIsCountedApart) {
+  CommitBudget budget;
+  budget.Share(1'000, 2);
+  budget.Charge("a", 500);
+  budget.CountHere("a", 20);
+  budget.CountHere("a", 30);
+  int64_t here = 0;
+  budget.ForEachHere([&](const std::string& definer, int64_t spent) {
+    EXPECT_EQ(definer, "a");
+    here += spent;
+  });
+  EXPECT_EQ(here, 50);
+  EXPECT_EQ(budget.Allowed("a", 1'000), 0);
 }
 
 TEST(CommitBudgetTest, ManyThatAreCheapShareASlice) {

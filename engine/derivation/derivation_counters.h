@@ -37,6 +37,8 @@ struct DerivationCounters {
   // Destinations that were put off: the definer's share of a commit was used, or
   // a call took too much of the processor's time.
   Counter put_off;
+  // How long commits were set aside for functions of others than their clients.
+  Counter waited_us;
   // What was spent in commits, in instructions: all together, and the most in one.
   Counter spent;
   std::atomic<int64_t> most_spent = 0;

@@ -46,6 +46,12 @@ std::optional<Path> OuterOf(const DerivedValues& values, const Path& dest) {
   return values.OwnerOf(dest.parent());
 }
 
+// Whether a client waits for the commit.
+bool SomebodyWaitsFor(const CommitRequest& request) {
+  return !request.derivation.has_value() ||
+         !std::holds_alternative<ComputeAgain>(*request.derivation);
+}
+
 bool IsRecord(std::string_view key) {
   return key.starts_with(kDerivationRecordPrefix);
 }
@@ -139,6 +145,10 @@ absl::Status DerivationEngine::Apply(CommitRequest* request,
   }
   Evaluation::Context parts;
   parts.state = state;
+  parts.writer = request->client.text();
+  parts.allowances = &allowances_;
+  parts.now = clock_->Monotonic();
+  parts.aside_since = request->aside_since;
   parts.client = &sources;
   parts.functions = &functions_;
   parts.aggregates = &aggregates_;
@@ -368,6 +378,35 @@ absl::Status DerivationEngine::Change(const ComputeAgain& change,
     if (state->Find(dest) != nullptr) evaluation->MarkWhole(dest);
   }
   return absl::OkStatus();
+}
+
+absl::Duration DerivationEngine::LongestWait(
+    const CommitRequest& request) const {
+  if (!SomebodyWaitsFor(request)) return absl::InfiniteDuration();
+  const absl::Duration now = clock_->Monotonic();
+  absl::Duration left = absl::ZeroDuration();
+  for (const std::string& definer : request.long_calls->definers()) {
+    if (definer == request.client.text()) return limits_.longest_wait;
+    left = std::max(left, allowances_.LeftAfterWait(
+                              definer, request.aside_since.value_or(now), now));
+  }
+  return std::min(limits_.longest_wait, request.long_calls->waited() + left);
+}
+
+void DerivationEngine::ChargeWait(const CommitRequest& request) {
+  if (request.long_calls == nullptr || !request.aside_since.has_value() ||
+      !SomebodyWaitsFor(request)) {
+    return;
+  }
+  const absl::Duration now = clock_->Monotonic();
+  absl::Duration longest;
+  for (const std::string& definer : request.long_calls->definers()) {
+    if (definer == request.client.text()) continue;
+    longest = std::max(
+        longest, allowances_.ChargeWait(definer, *request.aside_since, now));
+  }
+  counters_.waited_us.AddAlone(
+      static_cast<uint64_t>(absl::ToInt64Microseconds(longest)));
 }
 
 void DerivationEngine::Published(const DerivationState& state) {

@@ -9,9 +9,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/backend/backend.h"
+#include "engine/clock/clock.h"
 #include "engine/commit/commit_request.h"
 #include "engine/commit/executor.h"
 #include "engine/derivation/aggregate_table.h"
+#include "engine/derivation/definer_allowances.h"
 #include "engine/derivation/derivation_counters.h"
 #include "engine/derivation/derivation_state.h"
 #include "engine/derivation/evaluation.h"
@@ -31,8 +33,9 @@ namespace restate {
 // Not thread-safe: the sequencer's own.
 class DerivationEngine {
  public:
-  explicit DerivationEngine(const DerivationLimits& limits)
-      : limits_(limits) {}
+  // `clock` outlives it.
+  DerivationEngine(const DerivationLimits& limits, const Clock* clock)
+      : limits_(limits), clock_(clock), allowances_(limits.allowance) {}
 
   struct Loaded {
     DerivationState state;
@@ -66,6 +69,12 @@ class DerivationEngine {
   absl::Status Apply(CommitRequest* request, const ExecutionContext& context,
                      LocalReader& sources, DerivationState* state,
                      Execution* execution);
+
+  // How long the commit, which was set aside, may wait for the calls of others
+  // than its client, in all: LongCalls::waited.
+  absl::Duration LongestWait(const CommitRequest& request) const;
+  // It waits no more: whoever it has waited for is charged.
+  void ChargeWait(const CommitRequest& request);
 
   // The state is published: what it does not define is not needed any more, and
   // what led to it is not undone.
@@ -113,6 +122,8 @@ class DerivationEngine {
                                 Execution* execution);
 
   const DerivationLimits limits_;
+  const Clock* const clock_;
+  DefinerAllowances allowances_;
   DerivationCounters counters_;
   LuaFunctions functions_;
   // There may be functions of definitions that are gone.

@@ -41,9 +41,10 @@ absl::StatusOr<DerivationGraph::Built> DerivationGraph::Build(
     const Definition& definition = *it->value.definition;
     Node& node = graph->nodes_[it->key];
     if (!definition.hosted()) {
-      node.definer =
-          definers.try_emplace(definition.definer, definers.size() + 1)
-              .first->second;
+      const auto [known, is_new] =
+          definers.try_emplace(definition.definer, definers.size() + 1);
+      if (is_new) graph->definers_.push_back(definition.definer);
+      node.definer = known->second;
     }
     for (const Path& source : definition.sources) {
       for (Path& seen : DestinationsSeen(values, definition.dest, source)) {
@@ -51,7 +52,6 @@ absl::StatusOr<DerivationGraph::Built> DerivationGraph::Build(
       }
     }
   }
-  graph->definers_ = definers.size();
   if (std::vector<std::string> cyclic = graph->Order(); !cyclic.empty()) {
     return graph->CycleAmong(cyclic);
   }
@@ -189,7 +189,7 @@ std::vector<Path> DerivationGraph::AllUpstreamOf(const Path& dest) const {
   return all;
 }
 
-size_t DerivationGraph::DefinersReachedFrom(
+std::vector<std::string> DerivationGraph::DefinersReachedFrom(
     absl::Span<const Path> dests) const {
   absl::flat_hash_set<const Node*> seen;
   std::vector<const Node*> open;
@@ -204,12 +204,14 @@ size_t DerivationGraph::DefinersReachedFrom(
       reach(&found->second);
     }
   }
-  while (!open.empty() && definers.size() < definers_) {
+  while (!open.empty() && definers.size() < definers_.size()) {
     const Node* const node = open.back();
     open.pop_back();
     for (const Node* next : node->downstream) reach(next);
   }
-  return definers.size();
+  std::vector<std::string> reached;
+  for (const size_t number : definers) reached.push_back(definers_[number - 1]);
+  return reached;
 }
 
 std::string DerivationGraph::ChainText(absl::Span<const Path> chain) {

@@ -57,12 +57,13 @@ class DerivationGraph {
   // The destinations that `dest` depends on, near or far, and itself.
   std::vector<Path> AllUpstreamOf(const Path& dest) const;
 
-  // How many definers there are, but for those of hosted ones alone.
-  size_t definers() const { return definers_; }
-  // How many definers have derivations among `dests` and those that depend on
-  // them, near or far; of hosted ones there is nothing to pay for. `dests` that
-  // are no destinations are passed over.
-  size_t DefinersReachedFrom(absl::Span<const Path> dests) const;
+  // All definers, but for those of hosted ones alone.
+  const std::vector<std::string>& definers() const { return definers_; }
+  // Which of them have derivations among `dests` and those that depend on them,
+  // near or far; of hosted ones there is nothing to pay for. `dests` that are no
+  // destinations are passed over.
+  std::vector<std::string> DefinersReachedFrom(
+      absl::Span<const Path> dests) const;
 
   // "/a -> /b -> /a".
   static std::string ChainText(absl::Span<const Path> chain);
@@ -83,7 +84,8 @@ class DerivationGraph {
 
   // Pointers into it stay once it is built.
   absl::flat_hash_map<std::string, Node> nodes_;
-  size_t definers_ = 0;
+  // By their numbers, from 1.
+  std::vector<std::string> definers_;
 };
 
 }  // namespace restate

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "engine/derivation/definer_allowances.h"
 #include "engine/lua/lua_runtime.h"
 #include "engine/tree/tree.h"
 
@@ -28,6 +29,14 @@ struct DerivationLimits {
   int64_t trial_instructions = 20'000;
   // How long a commit waits for such calls. What is not made by then is put off.
   absl::Duration longest_wait = absl::Seconds(1);
+  // For how long one definer's derivations may make commits of others wait.
+  DefinerAllowances::Bounds allowance;
+  // Of a commit of another, those who have made others wait for too long share so
+  // many instructions.
+  int64_t debt_instructions = 20'000;
+  // What one definer's derivations may use on the sequencer's thread of a commit
+  // of another before it counts as waiting.
+  int64_t free_instructions = 100'000;
   // Of one source as an argument.
   size_t max_source_bytes = size_t{64} << 20;
   // Of what a destination holds.

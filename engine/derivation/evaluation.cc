@@ -20,6 +20,25 @@ namespace {
 // again.
 constexpr int kMostAhead = 32;
 
+// What the sequencer's thread takes for one, about. Not measured, so that it does
+// not depend on what else the processors do.
+constexpr absl::Duration kTimeAnInstruction = absl::Nanoseconds(5);
+
+// Whether it is put off already, and nothing changes if it is again: quick, as one
+// definer may have very many. An aggregate notes what has changed, and a value that
+// is kept may not be kept any more.
+bool StaysPutOff(const Derivation& derivation, const DerivedValues& values,
+                 CommitBudget* budget) {
+  const Definition& definition = *derivation.definition;
+  const DerivationProgress& progress = *derivation.progress;
+  return progress.status == DerivationStatus::kOverBudget &&
+         progress.timeouts == 0 && !definition.hosted() &&
+         !std::holds_alternative<AggregateTransform>(definition.transform) &&
+         !budget->HasSlice(definition.definer) &&
+         !values.Find(definition.dest)->value.has_value() &&
+         !budget->Begin(definition.definer);
+}
+
 }  // namespace
 
 Evaluation::Evaluation(const Context& context)
@@ -28,6 +47,7 @@ Evaluation::Evaluation(const Context& context)
              context.limits->trial_instructions, context.long_calls) {}
 
 Evaluation::~Evaluation() {
+  ChargeAttempt();
   if (left()) return;
   for (const DerivationCounters::Computed& one : computed_) {
     context_.counters->Count(one);
@@ -110,14 +130,40 @@ absl::Status Evaluation::RebuildGraph() {
 }
 
 void Evaluation::ShareBudget() {
-  size_t definers = context_.state->graph->definers();
-  if (definers > 1) {
+  std::vector<std::string> definers = context_.state->graph->definers();
+  if (definers.size() > 1) {
     std::vector<Path> dests;
     dests.reserve(marked_.size());
     for (const auto& [position, dest] : marked_) dests.push_back(dest);
     definers = context_.state->graph->DefinersReachedFrom(dests);
   }
-  budget_.Share(context_.limits->commit_instructions, definers);
+  budget_.Share(context_.limits->commit_instructions, definers.size());
+  std::erase_if(definers, [this](const std::string& definer) {
+    return !IsInDebt(definer);
+  });
+  budget_.Restrict(definers, context_.limits->debt_instructions);
+}
+
+bool Evaluation::IsInDebt(const std::string& definer) const {
+  if (definer == context_.writer || budget_.HasSlice(definer)) return false;
+  const LongCalls* const long_calls =
+      context_.long_calls == nullptr ? nullptr : context_.long_calls->get();
+  // What it has begun to wait for it waits for, within the time left for that.
+  if (long_calls != nullptr && long_calls->HasCallsOf(definer)) {
+    return false;
+  }
+  return context_.allowances->LeftAfterWait(
+             definer, context_.aside_since.value_or(context_.now),
+             context_.now) <= absl::ZeroDuration();
+}
+
+void Evaluation::ChargeAttempt() {
+  budget_.ForEachHere([this](const std::string& definer, int64_t spent) {
+    if (definer == context_.writer || budget_.HasSlice(definer)) return;
+    const int64_t costly = spent - context_.limits->free_instructions;
+    context_.allowances->Charge(definer, kTimeAnInstruction * costly,
+                                context_.now);
+  });
 }
 
 absl::Status Evaluation::Run() {
@@ -125,7 +171,8 @@ absl::Status Evaluation::Run() {
   while (!marked_.empty()) {
     const Path dest = marked_.begin()->second;
     absl::Status status = RunOne(dest);
-    if (left()) LookAhead(dest);
+    // What is left before it is set aside is forgotten.
+    if (left() && context_.aside_since.has_value()) LookAhead(dest);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -184,7 +231,12 @@ absl::Status Evaluation::Settle(const std::vector<Path>& dests) {
 
 absl::Status Evaluation::RunOne(const Path& dest) {
   marked_.erase({context_.state->graph->PositionOf(dest), dest});
-  const Derivation derivation = *context_.state->Find(dest);
+  const DerivationState& state = *context_.state;
+  if (StaysPutOff(*state.Find(dest), state.values, &budget_)) {
+    ++put_off_;
+    return absl::OkStatus();
+  }
+  const Derivation derivation = *state.Find(dest);
   DerivationProgress progress = *derivation.progress;
   running_.push_back(dest);
   absl::StatusOr<Outcome> outcome = Outcome();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/commit_store.h"
 #include "engine/commit/effect.h"
@@ -21,6 +23,7 @@
 #include "engine/derivation/aggregate_table.h"
 #include "engine/derivation/change_marks.h"
 #include "engine/derivation/commit_budget.h"
+#include "engine/derivation/definer_allowances.h"
 #include "engine/derivation/derivation_counters.h"
 #include "engine/derivation/derivation_limits.h"
 #include "engine/derivation/derivation_state.h"
@@ -45,6 +48,13 @@ class Evaluation {
   struct Context {
     // Changed in place.
     DerivationState* state = nullptr;
+    // Whose commit it is; empty: nobody's. Others than he wait for nobody whom
+    // `allowances` has in debt at `now`; what they wait for others is charged.
+    std::string writer;
+    DefinerAllowances* allowances = nullptr;
+    absl::Duration now;
+    // Since when the commit waits, set aside; nothing if it is not.
+    std::optional<absl::Duration> aside_since;
     // What clients wrote, with the commit's own operations.
     ClientReader* client = nullptr;
     LuaFunctions* functions = nullptr;
@@ -112,6 +122,10 @@ class Evaluation {
   void MarkChanged(const Path& dest);
   // Before the first call: what each definer may spend.
   void ShareBudget();
+  // Whether this commit waits for nobody of the definer's.
+  bool IsInDebt(const std::string& definer) const;
+  // What the attempt has cost others.
+  void ChargeAttempt();
   // The calls of one were left: finds what else is to be called, so that all of
   // that is left at once. What comes of it is undone with the commit.
   void LookAhead(const Path& left);
@@ -141,6 +155,8 @@ class Evaluation {
                                    const Path& path,
                                    std::vector<Path>* wait_for,
                                    std::vector<Path>* cyclic_reads);
+  // A source, which the definer pays for. IsPutOff if he may not read as much.
+  absl::StatusOr<Tree> Read(const Definition& definition, const Path& path);
   // The circle that reading what is at one of `seen` closes, by what is known
   // to depend on what; empty if there is none.
   std::vector<Path> CircleThrough(const std::vector<Path>& seen) const;

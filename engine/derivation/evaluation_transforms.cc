@@ -118,11 +118,9 @@ absl::StatusOr<Evaluation::Outcome> Evaluation::ComputeLua(
   if (!functions.ok()) return Outcome{functions.status()};
   std::vector<Tree> arguments;
   for (const Path& source : definition.sources) {
-    absl::StatusOr<Tree> argument =
-        ReadSource(*context_.client, context_.state->values, definition.dest,
-                   source, context_.limits->max_source_bytes);
+    absl::StatusOr<Tree> argument = Read(definition, source);
+    if (IsPutOff(argument.status())) return argument.status();
     if (!argument.ok()) return Outcome{argument.status()};
-    calls_.ChargeRead(definition.definer, *argument);
     arguments.push_back(*std::move(argument));
   }
   absl::StatusOr<LuaOutcome> called =
@@ -202,11 +200,23 @@ absl::StatusOr<Tree> Evaluation::ReadTracked(const Derivation& derivation,
   if (absl::Status status = calls_.MayRead(definer); !status.ok()) {
     return status;
   }
-  absl::StatusOr<Tree> value =
-      ReadSource(*context_.client, context_.state->values, dest, path,
-                 context_.limits->max_source_bytes);
   calls_.ChargeSources(definer, 1);
-  if (value.ok()) calls_.ChargeRead(definer, *value);
+  return Read(*derivation.definition, path);
+}
+
+absl::StatusOr<Tree> Evaluation::Read(const Definition& definition,
+                                      const Path& path) {
+  const size_t most = context_.limits->max_source_bytes;
+  const size_t allowed = calls_.MayReadBytes(definition.definer, most);
+  absl::StatusOr<Tree> value =
+      ReadSource(*context_.client, context_.state->values, definition.dest,
+                 path, allowed);
+  if (value.ok()) {
+    calls_.ChargeRead(definition.definer, *value);
+  } else if (allowed < most && ErrorReason(value.status()) ==
+                                   ReasonName(Reason::kReadTooLarge)) {
+    return calls_.TooMuchToRead(definition.definer);
+  }
   return value;
 }
 

@@ -48,6 +48,7 @@ LongCall* LongCalls::Find(const LuaFunction& function,
 }
 
 void LongCalls::Note(LongCall call) {
+  definers_.insert(call.definer);
   calls_.push_back(std::move(call));
   given_up_ = true;
 }
@@ -62,6 +63,12 @@ void LongCalls::Drop(const LongCall* call) {
 void LongCalls::NoteAgain(LongCall* call) {
   call->wanted.reset();
   given_up_ = true;
+}
+
+bool LongCalls::HasCallsOf(const std::string& definer) const {
+  return std::any_of(
+      calls_.begin(), calls_.end(),
+      [&definer](const LongCall& call) { return call.definer == definer; });
 }
 
 LongCall* LongCalls::next() {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/lua/lua_runtime.h"
@@ -27,6 +28,8 @@ struct LongCall {
   // Whether it may read with get; and what it was given, in order.
   bool tracked = false;
   std::vector<std::pair<Path, Tree>> reads;
+  // Whose function it is.
+  std::string definer;
 
   // Set when it is made.
   std::optional<LuaOutcome> outcome;
@@ -69,6 +72,14 @@ class LongCalls {
     return std::exchange(given_up_, false);
   }
   bool exhausted() const { return times_ >= kMostTimes; }
+  // Forgets the calls, but not whose they were.
+  void Forget() { calls_.clear(); }
+  // Those whose calls were noted at any time; and whether there are any of one's
+  // now.
+  const absl::flat_hash_set<std::string>& definers() const {
+    return definers_;
+  }
+  bool HasCallsOf(const std::string& definer) const;
 
   // How long the commit has waited for its calls; and that it waits no longer:
   // what is not made by now is put off, since others write it than those who
@@ -81,6 +92,7 @@ class LongCalls {
  private:
   // Pointers into it stay, but for Drop.
   std::deque<LongCall> calls_;
+  absl::flat_hash_set<std::string> definers_;
   bool given_up_ = false;
   int times_ = 0;
   absl::Duration waited_;

@@ -1,6 +1,7 @@
 #include "engine/derivation/lua_calls.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,12 +22,6 @@ constexpr size_t kBytesAnInstruction = 2;
 
 std::string MessageOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
-}
-
-absl::Status ShareIsUsed() {
-  return absl::CancelledError(
-      "what its definer may spend in one commit was used: it is computed when "
-      "there is room, and when a source changes");
 }
 
 absl::Status WaitIsOver() {
@@ -50,25 +45,52 @@ LuaCalls::~LuaCalls() {
   for (const LuaOutcome& outcome : made_) runtime_->Count(outcome);
 }
 
+absl::Status LuaCalls::ShareIsUsed(const std::string& definer) const {
+  if (budget_->IsRestricted(definer)) {
+    return absl::CancelledError(
+        "what its definer derives has made others' writes wait for too long: it "
+        "is computed when there is room, and when a source changes");
+  }
+  return absl::CancelledError(
+      "what its definer may spend in one commit was used: it is computed when "
+      "there is room, and when a source changes");
+}
+
 absl::Status LuaCalls::Begin(const std::string& definer) {
-  return budget_->Begin(definer) ? absl::OkStatus() : ShareIsUsed();
+  return budget_->Begin(definer) ? absl::OkStatus() : ShareIsUsed(definer);
 }
 
 absl::Status LuaCalls::MayRead(const std::string& definer) const {
   if (budget_->MayRead(definer)) return absl::OkStatus();
-  if (!budget_->HasSlice(definer)) return ShareIsUsed();
+  if (!budget_->HasSlice(definer)) return ShareIsUsed(definer);
   return absl::DeadlineExceededError(
       "what it reads takes more than a commit may spend: read less");
 }
 
 void LuaCalls::ChargeSources(const std::string& definer, size_t sources) {
-  budget_->Charge(definer, kLookInstructions * static_cast<int64_t>(sources));
+  const int64_t cost = kLookInstructions * static_cast<int64_t>(sources);
+  budget_->Charge(definer, cost);
+  budget_->CountHere(definer, cost);
 }
 
 void LuaCalls::ChargeRead(const std::string& definer, const Tree& tree) {
   if (!tree.has_value()) return;
-  budget_->Charge(definer, static_cast<int64_t>(tree->ByteSize() /
-                                                kBytesAnInstruction));
+  const auto cost =
+      static_cast<int64_t>(tree->ByteSize() / kBytesAnInstruction);
+  budget_->Charge(definer, cost);
+  budget_->CountHere(definer, cost);
+}
+
+size_t LuaCalls::MayReadBytes(const std::string& definer, size_t most) const {
+  if (!budget_->IsRestricted(definer)) return most;
+  const int64_t left =
+      budget_->Allowed(definer, std::numeric_limits<int64_t>::max());
+  return std::min(most, static_cast<size_t>(left) * kBytesAnInstruction);
+}
+
+absl::Status LuaCalls::TooMuchToRead(const std::string& definer) {
+  budget_->Exhaust(definer);
+  return ShareIsUsed(definer);
 }
 
 absl::StatusOr<LuaOutcome> LuaCalls::Call(const std::string& definer,
@@ -77,9 +99,9 @@ absl::StatusOr<LuaOutcome> LuaCalls::Call(const std::string& definer,
                                           const LuaReader* reader) {
   LuaBudget budget = call_;
   budget.instructions = budget_->Allowed(definer, call_.instructions);
-  if (budget.instructions == 0) return ShareIsUsed();
+  if (budget.instructions == 0) return ShareIsUsed(definer);
   absl::StatusOr<LuaOutcome> outcome =
-      Make(function, arguments, budget, reader);
+      Make(definer, function, arguments, budget, reader);
   if (IsPutOff(outcome.status())) budget_->Exhaust(definer);
   // One that was left may use all of it.
   if (!outcome.ok()) {
@@ -96,17 +118,19 @@ absl::StatusOr<LuaOutcome> LuaCalls::Call(const std::string& definer,
       budget.instructions < call_.instructions) {
     // It may be within its own budget.
     budget_->Exhaust(definer);
-    return ShareIsUsed();
+    return ShareIsUsed(definer);
   }
   return outcome;
 }
 
-absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
+absl::StatusOr<LuaOutcome> LuaCalls::Make(const std::string& definer,
+                                          LuaFunction& function,
                                           absl::Span<const Tree> arguments,
                                           const LuaBudget& budget,
                                           const LuaReader* reader) {
-  bool may_leave =
-      long_calls_ != nullptr && budget.instructions > trial_instructions_;
+  const bool restricted = budget_->IsRestricted(definer);
+  bool may_leave = long_calls_ != nullptr && !restricted &&
+                   budget.instructions > trial_instructions_;
   if (may_leave && *long_calls_ != nullptr) {
     LongCall* const known = (*long_calls_)->Find(function, arguments, budget,
                                                  reader != nullptr);
@@ -121,9 +145,21 @@ absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
     }
   }
   if (!may_leave) {
-    return reader == nullptr
-               ? runtime_->Call(function, arguments, budget)
-               : runtime_->Call(function, arguments, budget, *reader);
+    LuaBudget here = budget;
+    if (restricted) here.cpu_time = std::min(here.cpu_time, kTrialTime);
+    LuaOutcome outcome =
+        reader == nullptr ? runtime_->Call(function, arguments, here)
+                          : runtime_->Call(function, arguments, here, *reader);
+    budget_->CountHere(definer, outcome.instructions);
+    return outcome;
+  }
+  if (left_of_.contains(definer)) {
+    return Note(LongCall{.parameters = function.parameters(),
+                         .source = function.source(),
+                         .arguments = {arguments.begin(), arguments.end()},
+                         .budget = budget,
+                         .tracked = reader != nullptr,
+                         .definer = definer});
   }
   std::vector<std::pair<Path, Tree>> reads;
   const auto read = [&](const Path& path) {
@@ -137,19 +173,26 @@ absl::StatusOr<LuaOutcome> LuaCalls::Make(LuaFunction& function,
   trial.cpu_time = std::min(trial.cpu_time, kTrialTime);
   std::optional<LuaOutcome> outcome = runtime_->Try(
       function, arguments, trial, reader == nullptr ? nullptr : &noting);
+  budget_->CountHere(definer, outcome.has_value() ? outcome->instructions
+                                                  : trial_instructions_);
   if (outcome.has_value() && !outcome->out_of_time) {
     made_.push_back(*outcome);
     return *std::move(outcome);
   }
+  return Note(LongCall{.parameters = function.parameters(),
+                       .source = function.source(),
+                       .arguments = {arguments.begin(), arguments.end()},
+                       .budget = budget,
+                       .tracked = reader != nullptr,
+                       .reads = std::move(reads),
+                       .definer = definer});
+}
+
+absl::Status LuaCalls::Note(LongCall call) {
   if (*long_calls_ == nullptr) *long_calls_ = std::make_shared<LongCalls>();
   if ((*long_calls_)->wait_is_over()) return WaitIsOver();
-  (*long_calls_)
-      ->Note(LongCall{.parameters = function.parameters(),
-                      .source = function.source(),
-                      .arguments = {arguments.begin(), arguments.end()},
-                      .budget = budget,
-                      .tracked = reader != nullptr,
-                      .reads = std::move(reads)});
+  left_of_.insert(call.definer);
+  (*long_calls_)->Note(std::move(call));
   return Leave();
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -49,7 +50,7 @@ class LuaCalls {
   // get(path).
   //   IsPutOff: the definer's share is used; or the call was ended for the time of
   //     the processor that it took, or not made in the time that a commit waits,
-  //     which count as all of the share.
+  //     which count as all of the share. Of one who is restricted no call is left.
   //   ABORTED: the call is in `*long_calls` now, and the commit is to be computed
   //     again when it is made.
   // All else is in the outcome.
@@ -66,6 +67,10 @@ class LuaCalls {
   // what was read.
   void ChargeSources(const std::string& definer, size_t sources);
   void ChargeRead(const std::string& definer, const Tree& tree);
+  // How many bytes one read of the definer's may have, of the `most` that any may.
+  size_t MayReadBytes(const std::string& definer, size_t most) const;
+  // What it is put off with if it would have more: IsPutOff.
+  absl::Status TooMuchToRead(const std::string& definer);
 
   // Whether a call was left.
   bool left() const { return left_; }
@@ -80,14 +85,19 @@ class LuaCalls {
   // How many calls are left in one attempt: their arguments are kept meanwhile.
   static constexpr int kMostLeft = 16;
 
+  // Why the rest of the definer's are put off.
+  absl::Status ShareIsUsed(const std::string& definer) const;
   // A call with this budget, here or by another thread.
-  absl::StatusOr<LuaOutcome> Make(LuaFunction& function,
+  absl::StatusOr<LuaOutcome> Make(const std::string& definer,
+                                  LuaFunction& function,
                                   absl::Span<const Tree> arguments,
                                   const LuaBudget& budget,
                                   const LuaReader* reader);
   // What one came to that another thread was left.
   absl::StatusOr<LuaOutcome> Recall(LongCall* call, const LuaReader* reader);
   absl::Status Leave();
+  // Has it made by another thread.
+  absl::Status Note(LongCall call);
 
   LuaRuntime* const runtime_;
   const LuaBudget call_;
@@ -96,6 +106,8 @@ class LuaCalls {
   std::shared_ptr<LongCalls>* const long_calls_;
   bool left_ = false;
   int calls_left_ = 0;
+  // Whose calls were left in this attempt: his next ones are not tried first.
+  absl::flat_hash_set<std::string> left_of_;
   // To be counted.
   std::vector<LuaOutcome> made_;
 };

@@ -255,6 +255,10 @@ void AddDerivations(const Measures& measures, Families& out) {
               "its sources: its definer's share was used, or it took too much of "
               "the processor's time.",
               Double(counters.put_off));
+  out.Counter("restate_derivation_wait_seconds_total",
+              "How long commits were set aside for functions that others than "
+              "their clients have derived.",
+              Double(counters.waited_us) / 1e6);
   out.Counter("restate_derivation_spent_instructions_total",
               "What derivations spent in commits, calls and reading sources.",
               Double(counters.spent));

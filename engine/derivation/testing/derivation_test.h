@@ -222,7 +222,9 @@ class DerivationTest : public testing::Test {
   SystemClock clock_;
   CommitRecorder recorder_;
   // Nothing depends on how busy the machine is.
-  DerivationLimits limits_ = {.longest_wait = absl::InfiniteDuration()};
+  DerivationLimits limits_ = {
+      .longest_wait = absl::InfiniteDuration(),
+      .allowance = {.at_once = absl::InfiniteDuration()}};
   std::unique_ptr<Sequencer> sequencer_;
 };
 
