@@ -29,6 +29,8 @@ struct RunNote {
   bool is_reset = false;
   bool ends = false;
   Revision as_of = 0;
+  // Of live events: up to here something may be missing that a later one stands for.
+  Revision coalesced_through = 0;
 };
 
 // Fills a parcel up to its bounds: consecutive events of one subscription share
@@ -63,6 +65,8 @@ class ParcelBuilder {
       open_ = subscription;
     }
     parcel_->runs.back().batch.events.push_back(std::move(event));
+    notes_.back().coalesced_through =
+        subscription->progress().coalesced_through;
   }
   void AddBundle(Subscription* subscription,
                  std::shared_ptr<const EventBundle> bundle) {
@@ -74,6 +78,8 @@ class ParcelBuilder {
       open_ = subscription;
     }
     parcel_->runs.back().batch.bundles.push_back(std::move(bundle));
+    notes_.back().coalesced_through =
+        subscription->progress().coalesced_through;
   }
   // A run of its own, to be filled by the caller.
   SubscriptionRun& NewRun(Subscription* subscription) {

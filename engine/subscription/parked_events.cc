@@ -127,6 +127,17 @@ Revision ParkedEvents::last_revision() const {
   return last;
 }
 
+Revision ParkedEvents::last_coalesced() const {
+  Revision last = 0;
+  for (const auto& [key, series] : events_) {
+    for (const Parked& parked : series) {
+      if (parked.event.coalesced == 0) continue;
+      last = std::max(last, parked.event.emission().revision);
+    }
+  }
+  return last;
+}
+
 int64_t ParkedEvents::coalesced() const {
   int64_t coalesced = 0;
   for (const auto& [key, series] : events_) {

@@ -38,6 +38,8 @@ class ParkedEvents {
   // The first revision that what is here stands for, and the last; 0 if empty.
   Revision first_revision() const;
   Revision last_revision() const;
+  // The last of those that stand for others; 0 if none does.
+  Revision last_coalesced() const;
   // How many events are not kept.
   int64_t coalesced() const;
 

@@ -45,6 +45,7 @@ TEST(ParkedEvents, TheLatestStandsForAllOfItsKind) {
   EXPECT_EQ(parked.coalesced(), 2);
   EXPECT_EQ(parked.first_revision(), 1) << "that is not told on its own";
   EXPECT_EQ(parked.last_revision(), 4);
+  EXPECT_EQ(parked.last_coalesced(), 4);
   EXPECT_GT(parked.bytes(), 0u);
 
   const std::vector<Event> events = parked.TakeAll();

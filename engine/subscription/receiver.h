@@ -176,25 +176,34 @@ class Receiver final : public GateWaiter,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether a minimum interval holds the event back.
-  bool IsPaced(Subscription* subscription, const QueueEntry& entry);
-  void ParkLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Behind what is parked, which it must not overtake.
   void QueueResetLocked(QueueEntry entry, bool overflows,
                         std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void EndSlowLocked(Subscription* subscription, std::string_view why)
+  // Of a reset and what is behind it in its commit: in a coalescing subscription
+  // too, up to twice the bound.
+  void PushWholeLocked(QueueEntry entry, bool overflows,
+                       std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // From `lost_from` on it is told no more.
+  void EndSlowLocked(Subscription* subscription, Revision lost_from,
+                     std::string_view why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OverflowLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PushLocked(QueueEntry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void UnparkLocked(absl::Span<Subscription* const> subscriptions)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetReplayingLocked(Subscription* subscription, Revision after)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The callback to be called once the mutex is free, if the consumer waits.
   std::shared_ptr<ReadyCallback> WakeLocked()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // receiver_parking.cc: what later events may take the place of.
+  // Whether a minimum interval holds the event back.
+  bool IsPaced(Subscription* subscription, const QueueEntry& entry);
+  void ParkLocked(QueueEntry entry, std::vector<uint64_t>* unanswerable)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UnparkLocked(absl::Span<Subscription* const> subscriptions)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // receiver_take.cc: the consumer's side.
@@ -226,16 +235,23 @@ class Receiver final : public GateWaiter,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void AddHeartbeats(absl::Duration now, Revision routed, ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
-  // Fills in revisions and tokens.
-  void CompleteRun(size_t i, Revision routed, ParcelBuilder* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_, mutex_);
-  void Complete(absl::Duration now, Revision routed, ParcelBuilder* out)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void EndSubscription(Subscription* subscription, absl::Status status,
                        ParcelBuilder* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
   void Purge(Subscription* subscription)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+
+  // receiver_complete.cc: revisions and tokens.
+  void Complete(absl::Duration now, Revision routed, ParcelBuilder* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_);
+  void CompleteRun(size_t i, Revision routed, ParcelBuilder* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_, mutex_);
+  // Whether more of `revision` may follow run `i`, which ends with some of it.
+  bool EndsInside(size_t i, Revision revision, ParcelBuilder* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_, mutex_);
+  // Whether nothing waits anywhere for a subscription.
+  bool IsIdle(const SubscriptionProgress& progress) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(take_mutex_, mutex_);
 
   // receiver_bundles.cc: several events in one entry.
   void QueueBundle(QueueEntry entry, std::vector<uint64_t>* unanswerable)

@@ -37,7 +37,8 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
       after != nullptr &&
       !parts_.sequencer->CheckEpoch(spec.epoch).ok();
   if (after != nullptr && !is_of_another_epoch) {
-    const Revision revision = after->position.revision;
+    const Revision revision = std::max(after->position.revision,
+                                       after->position.coalesced_through);
     if (revision > parts_.sequencer->publication().last_given()) {
       return MakeError(
           Reason::kRevisionInFuture,
@@ -50,7 +51,7 @@ absl::Status Receiver::Begin(const std::shared_ptr<Subscription>& subscription,
       return MakeError(
           Reason::kHistoryCompacted,
           absl::StrCat("the history does not reach back to revision ",
-                       revision, ", only to ", oldest,
+                       after->position.revision, ", only to ", oldest,
                        ": begin with a snapshot, or ask for one with "
                        "history_loss RESET"),
           {{"oldest_revision", absl::StrCat(oldest)}});
@@ -184,6 +185,11 @@ void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
   for (QueueEntry& entry : commit) {
     if (entry.kind == QueueEntry::Kind::kEvent) {
       entry.bytes = entry.event.ByteSize();
+    } else if (entry.kind == QueueEntry::Kind::kReset &&
+               entry.subscription->progress().mode == Mode::kLive &&
+               !entry.subscription->progress().parked.empty()) {
+      // Before anything of the commit, so that its entries stay together.
+      UnparkLocked({&entry.subscription, 1});
     }
     bytes += entry.bytes;
   }
@@ -198,6 +204,8 @@ void Receiver::QueueCommit(Commit commit, std::vector<uint64_t>* unanswerable) {
       NoteAck(entry, unanswerable);
     } else if (entry.kind == QueueEntry::Kind::kReset) {
       QueueResetLocked(std::move(entry), overflows, unanswerable);
+    } else if (entry.revision == progress.reset_revision) {
+      PushWholeLocked(std::move(entry), overflows, unanswerable);
     } else if (entry.kind == QueueEntry::Kind::kEvent &&
                (!progress.parked.empty() ||
                 IsPaced(entry.subscription, entry))) {
@@ -232,62 +240,10 @@ void Receiver::SettleBytes() {
   }
 }
 
-bool Receiver::IsPaced(Subscription* subscription, const QueueEntry& entry) {
-  const absl::Duration interval = subscription->spec().min_interval;
-  if (interval <= absl::ZeroDuration()) return false;
-  SubscriptionProgress& progress = subscription->progress();
-  if (progress.released_revision == entry.revision) return false;
-  const absl::Duration now = parts_.clock->Monotonic();
-  if (now < progress.next_release) return true;
-  progress.released_revision = entry.revision;
-  progress.next_release = now + interval;
-  return false;
-}
-
-void Receiver::ParkLocked(QueueEntry entry,
-                          std::vector<uint64_t>* unanswerable) {
-  Subscription* const subscription = entry.subscription;
-  SubscriptionProgress& progress = subscription->progress();
-  const size_t before = progress.parked.bytes();
-  const size_t count = progress.parked.size();
-  const ParkedEvents::Outcome parked =
-      progress.parked.Park(std::move(entry.event));
-  unanswerable->insert(unanswerable->end(), parked.replaced_acks.begin(),
-                       parked.replaced_acks.end());
-  const size_t after = progress.parked.bytes();
-  progress.dropped += parked.replaced;
-  if (parked.replaced > 0) {
-    parts_.counters->coalesced.Add(static_cast<uint64_t>(parked.replaced));
-  }
-  progress.queued_events.fetch_add(
-      static_cast<int64_t>(progress.parked.size()) -
-          static_cast<int64_t>(count),
-      std::memory_order_relaxed);
-  progress.queued_bytes.fetch_add(static_cast<int64_t>(after) -
-                                      static_cast<int64_t>(before),
-                                  std::memory_order_relaxed);
-  queued_bytes_.fetch_add(after - before, std::memory_order_relaxed);
-  AddOnce(&parking_, subscription);
-  if (queued_bytes_.load(std::memory_order_relaxed) <= 2 * max_queue_bytes_) {
-    return;
-  }
-  // Even the latest values take too much.
-  for (const Event& event : progress.parked.TakeAll()) {
-    if (event.ack_id != 0) unanswerable->push_back(event.ack_id);
-  }
-  queued_bytes_.fetch_sub(after, std::memory_order_relaxed);
-  progress.queued_events = 0;
-  progress.queued_bytes = 0;
-  parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
-                 parking_.end());
-  EndSlowLocked(subscription,
-                "the subscriber did not keep up, and even the latest value of "
-                "each path does not fit into its queue of ");
-}
-
-void Receiver::EndSlowLocked(Subscription* subscription,
+void Receiver::EndSlowLocked(Subscription* subscription, Revision lost_from,
                              std::string_view why) {
   subscription->progress().mode = Mode::kEnded;
+  subscription->progress().lost_from = lost_from;
   parts_.counters->overflows_to_end.Add();
   PushLocked(QueueEntry{
       .kind = QueueEntry::Kind::kEnd,
@@ -302,19 +258,35 @@ void Receiver::EndSlowLocked(Subscription* subscription,
 void Receiver::QueueResetLocked(QueueEntry entry, bool overflows,
                                 std::vector<uint64_t>* unanswerable) {
   Subscription* const subscription = entry.subscription;
-  if (!subscription->progress().parked.empty()) UnparkLocked({&subscription, 1});
-  if (!overflows) return PushLocked(std::move(entry));
-  if (subscription->spec().overflow != Overflow::kCoalesce) {
-    return OverflowLocked(std::move(entry), unanswerable);
+  // What is before it in the commit, and was parked by a minimum interval.
+  SubscriptionProgress& progress = subscription->progress();
+  const bool parked = !progress.parked.empty();
+  if (parked) UnparkLocked({&subscription, 1});
+  if (overflows && subscription->spec().overflow != Overflow::kCoalesce) {
+    OverflowLocked(std::move(entry), unanswerable);
+    if (parked && progress.mode == Mode::kReplaying) {
+      // It is in the queue, and is not to be read from the history as well.
+      progress.replay_from = PositionAfter(queue_.back().event);
+    }
+    return;
   }
+  progress.reset_revision = entry.revision;
+  if (!overflows) return PushLocked(std::move(entry));
   // Nothing stands for a reset but itself; what it shows can be read later.
   entry.reset = WithoutView(*entry.reset);
   entry.bytes = entry.reset->bytes;
-  if (queued_bytes_.load(std::memory_order_relaxed) + entry.bytes <=
-      2 * max_queue_bytes_) {
+  PushWholeLocked(std::move(entry), overflows, unanswerable);
+}
+
+void Receiver::PushWholeLocked(QueueEntry entry, bool overflows,
+                               std::vector<uint64_t>* unanswerable) {
+  if (!overflows || queued_bytes_.load(std::memory_order_relaxed) +
+                            entry.bytes <=
+                        2 * max_queue_bytes_) {
     return PushLocked(std::move(entry));
   }
-  EndSlowLocked(subscription,
+  NoteAck(entry, unanswerable);
+  EndSlowLocked(entry.subscription, entry.revision,
                 "the subscriber did not keep up, and what has become unknown "
                 "to it does not fit into its queue of ");
 }
@@ -337,6 +309,7 @@ void Receiver::OverflowLocked(QueueEntry entry,
       NoteAck(entry, unanswerable);
       parts_.counters->overflows_to_end.Add();
       progress.mode = Mode::kEnded;
+      progress.lost_from = entry.revision;
       PushLocked(QueueEntry{
           .kind = QueueEntry::Kind::kEnd,
           .subscription = subscription,
@@ -375,48 +348,6 @@ void Receiver::PushLocked(QueueEntry entry) {
   reads_tree_ |= entry.kind == QueueEntry::Kind::kReset;
   pushed_ += entry.weight();
   queue_.push_back(std::move(entry));
-}
-
-void Receiver::UnparkLocked(absl::Span<Subscription* const> subscriptions) {
-  std::vector<QueueEntry> entries;
-  for (Subscription* subscription : subscriptions) {
-    SubscriptionProgress& progress = subscription->progress();
-    const size_t bytes = progress.parked.bytes();
-    // Counted anew when they are pushed.
-    queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-    progress.queued_bytes.fetch_sub(static_cast<int64_t>(bytes),
-                                    std::memory_order_relaxed);
-    progress.queued_events.fetch_sub(
-        static_cast<int64_t>(progress.parked.size()),
-        std::memory_order_relaxed);
-    // A minimum interval is the subscriber's own wish; else something is missing.
-    std::unique_ptr<EventGap> gap;
-    if (subscription->spec().min_interval == absl::ZeroDuration()) {
-      gap = std::make_unique<EventGap>(
-          EventGap{.after = progress.parked.first_revision() - 1,
-                   .through = progress.parked.last_revision(),
-                   .events = progress.parked.coalesced()});
-    }
-    progress.unparked_through = std::max(progress.unparked_through,
-                                         progress.parked.last_revision());
-    for (Event& event : progress.parked.TakeAll()) {
-      const Revision revision = event.emission().revision;
-      const size_t event_bytes = event.ByteSize();
-      entries.push_back(QueueEntry{.subscription = subscription,
-                                   .revision = revision,
-                                   .event = std::move(event),
-                                   .gap = std::move(gap),
-                                   .bytes = event_bytes});
-    }
-    parking_.erase(std::remove(parking_.begin(), parking_.end(), subscription),
-                   parking_.end());
-  }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const QueueEntry& a, const QueueEntry& b) {
-                     return a.revision < b.revision;
-                   });
-  for (QueueEntry& entry : entries) PushLocked(std::move(entry));
-  unparked_end_ = pushed_;
 }
 
 std::shared_ptr<ReadyCallback> Receiver::WakeLocked() {
@@ -482,26 +413,6 @@ void Receiver::End(absl::Status why) {
     MutexLock lock(&mutex_);
     if (end_.ok()) end_ = std::move(why);
     poked_ = true;
-    wake = WakeLocked();
-  }
-  Call(wake);
-}
-
-void Receiver::ReleaseDue(absl::Duration now) {
-  std::shared_ptr<ReadyCallback> wake;
-  {
-    MutexLock lock(&mutex_);
-    std::vector<Subscription*> due;
-    for (Subscription* subscription : parking_) {
-      const absl::Duration interval = subscription->spec().min_interval;
-      SubscriptionProgress& progress = subscription->progress();
-      if (interval > absl::ZeroDuration() && progress.next_release <= now) {
-        progress.next_release = now + interval;
-        due.push_back(subscription);
-      }
-    }
-    if (due.empty()) return;
-    UnparkLocked(due);
     wake = WakeLocked();
   }
   Call(wake);

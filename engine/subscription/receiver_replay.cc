@@ -41,6 +41,7 @@ class ReplaySink final : public DeliverySink {
     const Revision revision = past.commit.revision;
     gates_.clear();
     stops_.clear();
+    reset_here_.clear();
     // The gates first: what became of those that are gone is in the history.
     for (const Effect& effect : past.commit.effects) {
       if (std::shared_ptr<BubbleGate> gate =
@@ -50,6 +51,7 @@ class ReplaySink final : public DeliverySink {
     }
     NoteStops(past.stops);
     NoteStops(history_.StopsOf(revision));
+    if (!paced_.empty()) LetGoBefore(past.commit);
     RouteCommit(past.commit, index_, this);
   }
 
@@ -86,7 +88,9 @@ class ReplaySink final : public DeliverySink {
           positions_[subscription]->Covers(event)) {
         continue;
       }
-      if (subscription->spec().min_interval > absl::ZeroDuration()) {
+      // What is behind a reset in its commit follows it at once.
+      if (subscription->spec().min_interval > absl::ZeroDuration() &&
+          !reset_here_.contains(subscription)) {
         paced_[subscription].Park(event);
       } else {
         Append(subscription, event);
@@ -101,10 +105,8 @@ class ReplaySink final : public DeliverySink {
       return;
     }
     // What was before it comes before it.
-    if (auto paced = paced_.find(subscription); paced != paced_.end()) {
-      AppendPaced(subscription, &paced->second);
-      paced_.erase(paced);
-    }
+    LetGo(subscription);
+    reset_here_.insert(subscription);
     entries_.push_back(QueueEntry{.kind = QueueEntry::Kind::kReset,
                                   .subscription = subscription,
                                   .revision = reset->revision,
@@ -121,9 +123,27 @@ class ReplaySink final : public DeliverySink {
                stops_here_->begin(), stops_here_->end(),
                [&](const Path& stop) { return place.StrictlyContains(stop); });
   }
+  // Lets go of what a reset of the commit must not overtake, before anything of the
+  // commit, so that its entries stay together.
+  void LetGoBefore(const SequencedCommit& commit) {
+    for (const Effect& effect : commit.effects) {
+      if (!effect.below_unknown || effect.skip_notify) continue;
+      index_.ForEachListenerBelow(
+          effect.path,
+          [this](Subscription* subscription) { LetGo(subscription); });
+    }
+  }
+  void LetGo(Subscription* subscription) {
+    const auto paced = paced_.find(subscription);
+    if (paced == paced_.end()) return;
+    AppendPaced(subscription, &paced->second);
+    paced_.erase(paced);
+  }
   void AppendPaced(Subscription* subscription, ParkedEvents* parked) {
+    std::unique_ptr<CoalescedGroup> group = GroupOf(*parked, false);
     for (Event& event : parked->TakeAll()) {
       Append(subscription, std::move(event));
+      entries_.back().coalesced = std::move(group);
     }
   }
   void Append(Subscription* subscription, Event event) {
@@ -140,9 +160,10 @@ class ReplaySink final : public DeliverySink {
   absl::flat_hash_map<Subscription*, ParkedEvents> paced_;
   std::deque<QueueEntry> entries_;
 
-  // Of the commit at hand, by operation.
+  // Of the commit at hand, by operation; and whom it has reset.
   absl::flat_hash_map<int32_t, std::shared_ptr<BubbleGate>> gates_;
   absl::flat_hash_map<int32_t, std::vector<Path>> stops_;
+  absl::flat_hash_set<Subscription*> reset_here_;
 
   // Of the operation at hand; and whom it has reset.
   std::shared_ptr<BubbleGate> gate_;

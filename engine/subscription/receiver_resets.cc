@@ -60,6 +60,7 @@ void Receiver::EndInitial(Subscription* subscription, EventBatch* batch,
   batch->revision = initial.revision;
   progress.drop_through = std::max(progress.drop_through, initial.revision);
   progress.floors.Clear();
+  progress.coalesced_through = 0;
 }
 
 }  // namespace restate

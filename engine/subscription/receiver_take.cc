@@ -198,9 +198,13 @@ Receiver::Admission Receiver::Admit(QueueEntry* entry, ParcelBuilder* out) {
   SubscriptionProgress& progress = entry->subscription->progress();
   if (entry->kind == QueueEntry::Kind::kEvent) {
     Event& event = entry->event;
-    if (entry->gap != nullptr) {
-      progress.gap = *std::move(entry->gap);
-      entry->gap.reset();
+    if (entry->coalesced != nullptr) {
+      if (entry->coalesced->gap.has_value()) {
+        progress.gap = std::move(entry->coalesced->gap);
+      }
+      progress.coalesced_through =
+          std::max(progress.coalesced_through, entry->coalesced->through);
+      entry->coalesced.reset();
     }
     bool dropped = entry->revision <= progress.drop_through ||
                    progress.floors.Cover(event.current_path(), entry->revision);
@@ -423,100 +427,6 @@ void Receiver::AddHeartbeats(absl::Duration now, Revision routed,
   // The infinite one becomes the largest number.
   next_heartbeat_.store(absl::ToInt64Milliseconds(next),
                         std::memory_order_relaxed);
-}
-
-void Receiver::Complete(absl::Duration now, Revision routed, ParcelBuilder* out) {
-  MutexLock lock(&mutex_);
-  for (size_t i = 0; i < out->notes().size(); ++i) {
-    out->notes()[i].owner->progress().last_sent = now;
-    CompleteRun(i, routed, out);
-  }
-}
-
-void Receiver::CompleteRun(size_t i, Revision routed, ParcelBuilder* out) {
-  const std::vector<RunNote>& notes = out->notes();
-  const RunNote& note = notes[i];
-  Subscription* const subscription = note.owner;
-  SubscriptionProgress& progress = subscription->progress();
-  EventBatch& batch = out->parcel().runs[i].batch;
-  if (note.part == RunNote::Part::kSnapshot && !note.ends) {
-    // A cut repeats all of a reset. A snapshot that is the beginning has nothing
-    // before it.
-    if (note.is_reset) {
-      batch.resume_token = EncodeResumeToken(
-          progress.told_elsewhere ? subscription->spec().epoch
-                                  : parts_.sequencer->epoch(),
-          progress.told);
-    }
-    return;
-  }
-  size_t next = i + 1;
-  while (next < notes.size() && notes[next].owner != subscription) ++next;
-  const bool last = next == notes.size();
-  const InitialPhase* const following = last ? progress.initial.get() : nullptr;
-  // Whether the run behind it goes on with a later revision.
-  const auto next_is_later = [&](Revision revision) {
-    if (notes[next].part == RunNote::Part::kSnapshot) {
-      return notes[next].subtree != nullptr &&
-             notes[next].subtree->revision > revision;
-    }
-    return out->parcel().runs[next].batch.BeginsAfter(revision);
-  };
-  const auto more_of_it = [](const std::deque<QueueEntry>& entries,
-                             Revision revision) {
-    return !entries.empty() && entries.front().revision == revision &&
-           (entries.front().kind == QueueEntry::Kind::kEvent ||
-            entries.front().kind == QueueEntry::Kind::kReset ||
-            entries.front().kind == QueueEntry::Kind::kBundle);
-  };
-  const auto is_inside = [&](Revision revision) {
-    return (!last && !next_is_later(revision)) ||
-           more_of_it(queue_, revision) || more_of_it(replayed_, revision) ||
-           (!progress.held.empty() &&
-            progress.held.front().revision == revision) ||
-           (following != nullptr && following->subtree != nullptr &&
-            following->subtree->revision == revision);
-  };
-
-  ResumePosition& told = progress.told;
-  const auto move_to = [&](ResumePosition position) {
-    told.revision = position.revision;
-    told.point = std::move(position.point);
-  };
-  if (note.subtree != nullptr) {
-    const SubtreeReset& reset = *note.subtree;
-    move_to(is_inside(reset.revision)
-                ? PositionAfterReset(reset.revision, reset.index)
-                : AfterAllOf(reset.revision));
-    told.floors.Add(reset.path, note.as_of);
-  } else if (note.part == RunNote::Part::kSnapshot) {
-    move_to(AfterAllOf(note.as_of));
-    told.floors.Clear();
-    progress.told_elsewhere = false;
-  } else if (batch.synced) {
-    move_to(AfterAllOf(batch.revision));
-  } else if (batch.has_events()) {
-    const Event event = batch.LastEvent();
-    const Revision revision = event.emission().revision;
-    move_to(is_inside(revision) ? PositionAfter(event) : AfterAllOf(revision));
-  }
-  const bool idle = last && queue_.empty() && replayed_.empty() &&
-                    progress.held.empty() && progress.parked.empty() &&
-                    progress.mode != Mode::kReplaying && following == nullptr;
-  // Of the same revision too: what followed may have been stopped.
-  if (idle && routed >= told.revision) move_to(AfterAllOf(routed));
-  told.floors.ForgetThrough(told.whole());
-  if (last) progress.floors.ForgetThrough(told.whole());
-
-  const bool snapshot_follows =
-      following != nullptr && following->subtree == nullptr;
-  // What was coalesced stands for earlier events than its own.
-  const bool coalesced_follows = told.revision < progress.unparked_through;
-  if (!told.point.has_value() && !snapshot_follows && !coalesced_follows) {
-    batch.revision = told.revision;
-  }
-  if (!batch.has_events() && told.point.has_value()) batch.revision = 0;
-  batch.resume_token = EncodeResumeToken(parts_.sequencer->epoch(), told);
 }
 
 void Receiver::EndSubscription(Subscription* subscription, absl::Status status,

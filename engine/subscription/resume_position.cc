@@ -11,10 +11,12 @@
 namespace restate {
 namespace {
 
-// The first byte of a token: one that ends with a revision or an event of it, and
-// one that can say all that there is to say.
+// The first byte of a token: one that ends with a revision or an event of it, one
+// that can say what resets have told, and one that says as well up to where events
+// were coalesced.
 constexpr char kPlainFormat = '1';
 constexpr char kFullFormat = '2';
+constexpr char kCoalescedFormat = '3';
 // What the point of a full token is.
 constexpr std::string_view kNoPoint = "-";
 constexpr std::string_view kEventPoint = "e";
@@ -64,7 +66,7 @@ void AppendEventPoint(const EventPoint& point, std::string* record) {
   AppendField(point.pattern.ToText(), record);
 }
 
-// The part of a full token behind its revision.
+// The part of a full token behind its numbers.
 bool TakeRest(std::string_view* record, ResumePosition* position) {
   const std::optional<std::string_view> kind = TakeField(record);
   if (kind == kEventPoint) {
@@ -95,7 +97,10 @@ bool TakeRest(std::string_view* record, ResumePosition* position) {
 std::optional<ResumeToken> Parse(std::string_view record) {
   if (record.empty()) return std::nullopt;
   const char format = record.front();
-  if (format != kPlainFormat && format != kFullFormat) return std::nullopt;
+  if (format != kPlainFormat && format != kFullFormat &&
+      format != kCoalescedFormat) {
+    return std::nullopt;
+  }
   record.remove_prefix(1);
   ResumeToken token;
   const std::optional<std::string_view> epoch = TakeField(&record);
@@ -104,7 +109,11 @@ std::optional<ResumeToken> Parse(std::string_view record) {
     return std::nullopt;
   }
   token.epoch = std::string(*epoch);
-  if (format == kFullFormat) {
+  if (format == kCoalescedFormat &&
+      !TakeNumber(&record, &token.position.coalesced_through)) {
+    return std::nullopt;
+  }
+  if (format != kPlainFormat) {
     if (!TakeRest(&record, &token.position)) return std::nullopt;
     return token;
   }
@@ -157,10 +166,16 @@ std::string EncodeResumeToken(std::string_view epoch,
                               const ResumePosition& position) {
   const std::optional<EventPoint>& point = position.point;
   const bool is_reset = point.has_value() && point->is_reset;
-  const bool is_plain = position.floors.empty() && !is_reset;
-  std::string record(1, is_plain ? kPlainFormat : kFullFormat);
+  const bool is_coalesced = position.coalesced_through != 0;
+  const bool is_plain = position.floors.empty() && !is_reset && !is_coalesced;
+  std::string record(1, is_plain       ? kPlainFormat
+                        : is_coalesced ? kCoalescedFormat
+                                       : kFullFormat);
   AppendField(epoch, &record);
   AppendField(absl::StrCat(position.revision), &record);
+  if (is_coalesced) {
+    AppendField(absl::StrCat(position.coalesced_through), &record);
+  }
   if (!is_plain) {
     AppendField(is_reset            ? kResetPoint
                 : point.has_value() ? kEventPoint

@@ -38,6 +38,9 @@ struct ResumePosition {
   std::optional<EventPoint> point;
   // What resets have told of later revisions.
   ResetFloors floors;
+  // If not 0, what was told has left out events that later ones, up to this
+  // revision, stand for: until then no revision is known whole.
+  Revision coalesced_through = 0;
 
   // Whether an event of the past was told already.
   bool Covers(const Event& event) const;

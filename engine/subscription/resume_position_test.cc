@@ -109,6 +109,9 @@ TEST(ResumeToken, ComesBackAsItWas) {
     floored.floors.Add(P("/m"), 9);
     floored.floors.Add(P("/ü ~1/n"), INT64_MAX);
   }
+  for (size_t i = 0, whole = positions.size(); i < whole; ++i) {
+    positions.emplace_back(positions[i]).coalesced_through = INT64_MAX;
+  }
   for (const ResumePosition& position : positions) {
     const std::string token = EncodeResumeToken("0123abcd", position);
     EXPECT_TRUE(std::all_of(token.begin(), token.end(), [](unsigned char c) {
@@ -132,6 +135,19 @@ TEST(ResumeToken, OlderOnesAreRead) {
       DecodeResumeToken("MTE6ZTE6NzE6MDQ6L2EvYjI6Lyo");
   ASSERT_TRUE(inside.ok()) << inside.status();
   EXPECT_EQ(inside->position, PositionAfter(At(7, 0, "/a/b", "/*")));
+}
+
+TEST(ResumeToken, TheNewestFormIsMadeOnlyWhereItIsNeeded) {
+  ResumePosition position = AfterAllOf(7);
+  position.floors.Add(P("/m"), 9);
+  std::string record;
+  ASSERT_TRUE(
+      absl::WebSafeBase64Unescape(EncodeResumeToken("e", position), &record));
+  EXPECT_EQ(record, "21:e1:71:-2:/m1:9");
+  position.coalesced_through = 8;
+  ASSERT_TRUE(
+      absl::WebSafeBase64Unescape(EncodeResumeToken("e", position), &record));
+  EXPECT_EQ(record, "31:e1:71:81:-2:/m1:9");
 }
 
 TEST(ResumeToken, MoreFloorsThanThereMayBeAreRefused) {

@@ -25,6 +25,20 @@ InitialPhase::InitialPhase(std::shared_ptr<const SubtreeReset> of,
                    .through = revision,
                    .path = subtree->path}) {}
 
+std::unique_ptr<CoalescedGroup> GroupOf(const ParkedEvents& parked,
+                                        bool announced) {
+  const int64_t missing = parked.coalesced();
+  if (missing == 0) return nullptr;
+  auto group = std::make_unique<CoalescedGroup>();
+  group->through = parked.last_coalesced();
+  if (announced) {
+    group->gap = EventGap{.after = parked.first_revision() - 1,
+                          .through = parked.last_revision(),
+                          .events = missing};
+  }
+  return group;
+}
+
 std::vector<QueueEntry> EntriesOf(const QueueEntry& bundle) {
   std::vector<QueueEntry> entries;
   entries.reserve(bundle.bundle->size());

@@ -26,6 +26,19 @@ namespace restate {
 
 class Subscription;
 
+// What goes with the first of several events that were parked together.
+struct CoalescedGroup {
+  // The last of them that stands for others, which are missing before it.
+  Revision through = 0;
+  // To be told before the event.
+  std::optional<EventGap> gap;
+};
+
+// Null if nobody's place was taken: then nothing is missing. With a gap if
+// `announced`.
+std::unique_ptr<CoalescedGroup> GroupOf(const ParkedEvents& parked,
+                                        bool announced);
+
 // Something in a receiver's queue.
 struct QueueEntry {
   enum class Kind {
@@ -51,8 +64,7 @@ struct QueueEntry {
   Event event;
   std::shared_ptr<const EventBundle> bundle;
   std::shared_ptr<const SubtreeReset> reset;
-  // To be told before the event.
-  std::unique_ptr<EventGap> gap;
+  std::unique_ptr<CoalescedGroup> coalesced;
   // Counted in the bound of the queue; 0 for what was read from the history.
   size_t bytes = 0;
   absl::Status status;
@@ -113,7 +125,10 @@ struct SubscriptionProgress {
   Revision missed_through = 0;
   // The history is read once this many entries have left the queue.
   uint64_t replay_after_entry = 0;
-  // Everything up to here was told, or has been read from the history.
+  // If it ended because it was slow: the first commit that was dropped, in whole or
+  // in part.
+  Revision lost_from = 0;
+  // Everything up to here was told or queued, or has been read from the history.
   ResumePosition replay_from;
   // Everything up to here was handed over.
   ResumePosition told;
@@ -121,9 +136,11 @@ struct SubscriptionProgress {
   bool told_elsewhere = false;
   // Whether `synced` is still to be told.
   bool announces_synced = false;
+  // All of commits behind what was queued: a commit is parked or queued whole, but
+  // for one with a reset, which is queued from there on.
   ParkedEvents parked;
-  // The last commit of what was parked and has been queued since.
-  Revision unparked_through = 0;
+  // The last commit of which a reset was queued.
+  Revision reset_revision = 0;
   // Of the minimum interval: nothing passes before; what belongs to
   // `released_revision` passes all the same.
   absl::Duration next_release = -absl::InfiniteDuration();
@@ -143,6 +160,9 @@ struct SubscriptionProgress {
   std::list<QueueEntry> held;
   // To be told with the next event.
   std::optional<EventGap> gap;
+  // Of the groups that have left the queue in part: up to here something may be
+  // missing that a later event stands for.
+  Revision coalesced_through = 0;
   absl::Duration last_sent = -absl::InfiniteDuration();
 
   // ---- Thread-safe.

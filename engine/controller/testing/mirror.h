@@ -25,9 +25,19 @@ inline bool IsDerivedPath(const Path& path) {
   return false;
 }
 
+inline bool HoldsDerived(const Value& value) {
+  if (!value.is_map()) return false;
+  const Value::Map all = value.as_map();
+  for (auto it = all.begin(); !it.at_end(); ++it) {
+    if (it->key == kDerivedName || HoldsDerived(it->value)) return true;
+  }
+  return false;
+}
+
 // Without what is derived: events of clients leave that out. {} is nothing.
 inline Tree WithoutDerived(const Tree& tree) {
   if (!tree.has_value() || !tree->is_map()) return tree;
+  if (tree->as_map().size() > 0 && !HoldsDerived(*tree)) return tree;
   Value::Map kept;
   const Value::Map all = tree->as_map();
   for (auto it = all.begin(); !it.at_end(); ++it) {
