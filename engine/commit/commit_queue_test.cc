@@ -254,7 +254,7 @@ TEST(CommitQueueTest, TheNextLargeOneWaitsWhileOthersWrite) {
   QueuedCommit c = Of("10.0.0.2", "c");
   ASSERT_EQ(queue.Push(c), absl::OkStatus());
   EXPECT_EQ(Text(queue.Take({})), "c");
-  clock.now += absl::Milliseconds(90);
+  clock.now += absl::Milliseconds(190);
   QueuedCommit d = Of("10.0.0.2", "d");
   ASSERT_EQ(queue.Push(d), absl::OkStatus());
   EXPECT_EQ(Text(queue.Take({})), "M");

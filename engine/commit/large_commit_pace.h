@@ -13,7 +13,7 @@ namespace restate {
 // When the next large commit may be sequenced. A commit is one step, and nothing
 // else is written while a map of 100,000 leaves is, which takes a quarter of a
 // second. So large commits are made alone, and, while clients other than their own
-// write too, for at most a tenth of the time.
+// write too, for at most a twentieth of the time.
 //
 // Times are those of a monotonic clock. Not thread-safe: the queue's.
 class LargeCommitPace {
@@ -23,8 +23,8 @@ class LargeCommitPace {
   static constexpr size_t kMostOperations = 4'000;
   static constexpr size_t kMostBytes = size_t{512} << 10;
   // After one, the next waits this many times as long as it took.
-  static constexpr int kRestTimes = 9;
-  static constexpr absl::Duration kLongestRest = absl::Seconds(5);
+  static constexpr int kRestTimes = 19;
+  static constexpr absl::Duration kLongestRest = absl::Seconds(10);
   // Who has written nothing for so long does not wait for anybody.
   static constexpr absl::Duration kActive = absl::Seconds(1);
 

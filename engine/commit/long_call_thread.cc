@@ -1,7 +1,5 @@
 #include "engine/commit/long_call_thread.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -9,15 +7,6 @@
 #include "engine/lua/lua_runtime.h"
 
 namespace restate {
-namespace {
-
-// Of 0 to 19: a ninth of the weight of other threads, where these want all of the
-// processors. With the least, a sixtieth, a function of some milliseconds takes a
-// second on a machine that is busy, and who writes its source waits for it.
-constexpr int kNice = 10;
-
-}  // namespace
-
 LongCallThread::~LongCallThread() {
   {
     MutexLock lock(&mutex_);
@@ -34,8 +23,11 @@ LongCallThread::~LongCallThread() {
 }
 
 absl::Status LongCallThread::Start() {
-  absl::Status status =
-      slow_thread_.Start("restate-lua", [this] { MakeCalls(); });
+  // Not the least priority that there is: with a sixtieth of the weight of others a
+  // function of some milliseconds takes a second on a busy machine, and who writes
+  // its source waits for it.
+  absl::Status status = slow_thread_.Start(
+      "restate-lua", [this] { MakeCalls(); }, Thread::Priority::kLow);
   if (!status.ok()) return status;
   return thread_.Start("restate-long", [this] { PassOn(); });
 }
@@ -91,9 +83,6 @@ void LongCallThread::AwaitCalls(LongCalls* calls,
 }
 
 void LongCallThread::MakeCalls() {
-  // On Linux 0 is the calling thread, not the process (setpriority(2)). Without
-  // it the thread works as well, at others' cost.
-  setpriority(PRIO_PROCESS, 0, kNice);
   LuaRuntime runtime;
   while (true) {
     // A copy: whoever waits may go on with the commit before this is made.

@@ -1,5 +1,7 @@
 #include "engine/threads/thread.h"
 
+#include <sys/resource.h>
+
 #include <system_error>
 #include <utility>
 
@@ -7,13 +9,20 @@
 #include "engine/error/error.h"
 
 namespace restate {
+namespace {
 
-absl::Status Thread::Start(const std::string& name,
-                           std::function<void()> run) {
+constexpr int kNiceOfLow = 10;
+
+}  // namespace
+
+absl::Status Thread::Start(const std::string& name, std::function<void()> run,
+                           Priority priority) {
   // The standard library throws; this is the border.
   try {
-    thread_ = std::thread([name, run = std::move(run)] {
+    thread_ = std::thread([name, priority, run = std::move(run)] {
       pthread_setname_np(pthread_self(), name.c_str());
+      // On Linux 0 is the calling thread, not the process (setpriority(2)).
+      if (priority == Priority::kLow) setpriority(PRIO_PROCESS, 0, kNiceOfLow);
       run();
     });
   } catch (const std::system_error& error) {

@@ -22,11 +22,17 @@ class Thread {
   Thread(Thread&&) = default;
   Thread& operator=(Thread&&) = default;
 
+  // kLow is for work that nobody but who asked for it should wait for: it gets a
+  // ninth of what others get of a processor that all of them want (nice 10).
+  // Without the system's consent it is as kNormal, at others' cost.
+  enum class Priority { kNormal, kLow };
+
   // Starts it; `name`, up to 15 bytes, is what it is called in a debugger.
   //   RESOURCE_EXHAUSTED / TOO_MANY_THREADS: the system gives none; `run` is not
   //     called.
   // REQUIRES: !running().
-  absl::Status Start(const std::string& name, std::function<void()> run);
+  absl::Status Start(const std::string& name, std::function<void()> run,
+                     Priority priority = Priority::kNormal);
 
   // Whether it was started and not waited for yet.
   bool running() const { return thread_.joinable(); }

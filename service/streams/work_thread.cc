@@ -4,9 +4,9 @@
 
 namespace restate {
 
-WorkThread::WorkThread(std::string name)
+WorkThread::WorkThread(std::string name, Thread::Priority priority)
     : name_(std::move(name)),
-      status_(thread_.Start(name_, [this] { Loop(); })) {}
+      status_(thread_.Start(name_, [this] { Loop(); }, priority)) {}
 
 WorkThread::~WorkThread() {
   {

@@ -24,7 +24,8 @@ class WorkThread {
   using Task = absl::AnyInvocable<void()>;
 
   // `name` is what the thread is called in a debugger, up to 15 bytes.
-  explicit WorkThread(std::string name);
+  explicit WorkThread(std::string name,
+                      Thread::Priority priority = Thread::Priority::kNormal);
   // Runs what is queued, then ends. REQUIRES: nobody posts any more.
   ~WorkThread();
   WorkThread(const WorkThread&) = delete;

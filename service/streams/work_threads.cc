@@ -17,9 +17,11 @@ WorkThreads::WorkThreads(const std::string& name)
     : WorkThreads(name, std::clamp<size_t>(std::thread::hardware_concurrency(),
                                            1, kMaxThreads)) {}
 
-WorkThreads::WorkThreads(const std::string& name, size_t count) {
+WorkThreads::WorkThreads(const std::string& name, size_t count,
+                         Thread::Priority priority) {
   for (size_t i = 0; i < count; ++i) {
-    threads_.push_back(std::make_unique<WorkThread>(absl::StrCat(name, i)));
+    threads_.push_back(
+        std::make_unique<WorkThread>(absl::StrCat(name, i), priority));
   }
 }
 

@@ -22,7 +22,8 @@ class WorkThreads {
   // it, 15 bytes in all.
   explicit WorkThreads(const std::string& name);
   // `count` of them, at least one.
-  WorkThreads(const std::string& name, size_t count);
+  WorkThreads(const std::string& name, size_t count,
+              Thread::Priority priority = Thread::Priority::kNormal);
 
   // As WorkThread::status, of all of them.
   absl::Status status() const;
