@@ -44,6 +44,9 @@ struct LimitsConfig {
   absl::Duration history_age = absl::Hours(24);
   // Bytes of blocks of the RocksDB store that are kept in memory once read.
   size_t block_cache_bytes = size_t{256} << 20;
+  // Bytes of writes to one of its families that the store keeps in memory before
+  // they go to a file.
+  size_t write_buffer_bytes = size_t{64} << 20;
   // Bytes of the answers that are kept for retries.
   size_t request_ids_bytes = size_t{64} << 20;
   // What clients may hold, each and all together.

@@ -437,6 +437,8 @@ class Reader {
          {"history_age", Time(&limits.history_age)},
          {"block_cache_bytes",
           Number(&limits.block_cache_bytes, 64 * kKilo, 1024 * kGiga)},
+         {"write_buffer_bytes",
+          Number(&limits.write_buffer_bytes, 64 * kKilo, 4 * kGiga)},
          {"request_ids_bytes",
           Number(&limits.request_ids_bytes, 64 * kKilo, 64 * kGiga)},
          {"session_subscriptions",

@@ -53,6 +53,7 @@ limits:
   history_bytes: 65540
   history_age: 1h30m
   block_cache_bytes: 65542
+  write_buffer_bytes: 65543
   request_ids_bytes: 65541
   sessions: 9
   session_subscriptions: 10
@@ -93,6 +94,7 @@ limits:
   EXPECT_EQ(config.limits.history_bytes, 65540u);
   EXPECT_EQ(config.limits.history_age, absl::Minutes(90));
   EXPECT_EQ(config.limits.block_cache_bytes, 65542u);
+  EXPECT_EQ(config.limits.write_buffer_bytes, 65543u);
   EXPECT_EQ(config.limits.request_ids_bytes, 65541u);
   EXPECT_EQ(config.limits.clients[Holding::kSessions].in_all, 9u);
   EXPECT_EQ(config.limits.session_subscriptions, 10u);
@@ -164,7 +166,7 @@ TEST(ConfigFile, NamesLineKeyAndWhatIsAllowed) {
             "snapshots_per_client, streams, streams_per_client, "
             "subscribed_patterns, subscribed_patterns_per_client, "
             "subscriptions, subscriptions_per_client, trackers, "
-            "trackers_per_client, waits, waits_per_client");
+            "trackers_per_client, waits, waits_per_client, write_buffer_bytes");
   EXPECT_EQ(ErrorOf("mounts:\n- {path: /, backend: memory, size: 1}\n"),
             "restate.yaml:2: unknown key \"size\" in a mount; allowed: "
             "address, backend, cache, deadline, directory, export, path, "

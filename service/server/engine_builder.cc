@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenStore(
   RocksDbOptions options;
   options.directory = directory.string();
   options.block_cache_bytes = config.limits.block_cache_bytes;
+  options.write_buffer_bytes = config.limits.write_buffer_bytes;
   options.accept_data_loss = config.accept_data_loss;
   options.known_damage = damage;
   absl::StatusOr<std::unique_ptr<RocksDbStore>> store =

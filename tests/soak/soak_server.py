@@ -10,6 +10,7 @@ CONFIG = """\
 # Small caches, so that what is measured is not how they fill.
 limits:
   block_cache_bytes: 8388608
+  write_buffer_bytes: 2097152
   last_changes_bytes: 8388608
   request_ids_bytes: 1048576
   history_bytes: 67108864

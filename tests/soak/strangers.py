@@ -30,6 +30,7 @@ MOST_TIMES_QUIET = 5
 MOST_MEMORY = 1.2
 # How long memory may take to come back: sessions have a minute of grace.
 MEMORY_PATIENCE = 180
+SESSION_GRACE = 65
 CLOCK_STEP = 3600
 LAST_SECONDS = 3
 
@@ -133,10 +134,7 @@ class Soak:
             self.problems.append(what)
 
     def run(self):
-        # What is filled once is filled before anything is measured.
-        warm = Strangers(self.server, self.options.seed, ["well_behaved"])
-        self._quiet(self.options.quiet)
-        warm.end()
+        self._warm_up()
         quiet = self._quiet(self.options.quiet)
         memory = self.server.resident_bytes()
         threads = self.server.threads()
@@ -147,6 +145,22 @@ class Soak:
         self._compare_memory(memory, threads)
         self._kill()
         self.probe.stop()
+
+    def _warm_up(self):
+        """What is filled once, as caches are, is filled before anything is
+        measured; what strangers leave behind is gone again."""
+        strangers = Strangers(
+            self.server, self.options.seed + 500, self.options.kinds
+        )
+        time.sleep(self.options.warm_up)
+        strangers.end()
+        self._tidy()
+        time.sleep(SESSION_GRACE)
+
+    def _tidy(self):
+        server = Connection(self.server.address)
+        tidy(server, "/strangers")
+        server.close()
 
     def _quiet(self, seconds):
         self.probe.begin("quiet")
@@ -197,9 +211,7 @@ class Soak:
         )
 
     def _compare_memory(self, before, threads_before):
-        server = Connection(self.server.address)
-        tidy(server, "/strangers")
-        server.close()
+        self._tidy()
         end = time.monotonic() + MEMORY_PATIENCE
         while (
             self.server.resident_bytes() > MOST_MEMORY * before
@@ -246,6 +258,7 @@ class Soak:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--warm_up", type=int, default=60)
     parser.add_argument("--quiet", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), metavar="KIND")
