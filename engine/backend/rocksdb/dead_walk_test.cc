@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,15 +39,19 @@ class DeadWalkTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  // `before`: what the path is known to have read as.
+  // `leaf_before`: what the path is known to have read as; null if not.
   void Set(std::string_view path, Tree value,
-           std::optional<Tree> before = std::nullopt) {
+           const Value* leaf_before = nullptr) {
     ++revision_;
+    Write write;
+    write.path = P(path);
+    write.scope = Write::Scope::kSubtree;
+    write.value = std::move(value);
+    write.revision = revision_;
+    if (leaf_before != nullptr) write.before.emplace(*leaf_before);
     CommitBatch batch{revision_, revision_ + 100, {}};
-    batch.mounts.push_back({*mount_->commit_store_mount(),
-                            {Write{P(path), Write::Scope::kSubtree,
-                                   std::move(value), revision_,
-                                   std::move(before)}}});
+    batch.mounts.push_back(
+        {*mount_->commit_store_mount(), {std::move(write)}});
     ASSERT_EQ(store_->Commit(batch), absl::OkStatus());
   }
   static std::string Child(int i) {
@@ -58,7 +61,8 @@ class DeadWalkTest : public testing::Test {
   void FillAndEmpty() {
     for (int i = 0; i < kChildren; ++i) Set(Child(i), Value::Int(i));
     for (int i = 0; i < kChildren; ++i) {
-      Set(Child(i), std::nullopt, Tree(Value::Int(i)));
+      const Value before = Value::Int(i);
+      Set(Child(i), std::nullopt, &before);
     }
   }
   // How many dead keys `read` passes.
@@ -104,7 +108,8 @@ TEST_F(DeadWalkTest, WhatComesAmongTheDeadIsFound) {
             DeadRanges::kMany);
   EXPECT_LT(Passed([&] { EXPECT_EQ(Read(Child(1'000)), Tree(Value::Int(7))); }),
             DeadRanges::kMany);
-  Set(Child(1'000), std::nullopt, Tree(Value::Int(7)));
+  const Value before = Value::Int(7);
+  Set(Child(1'000), std::nullopt, &before);
   EXPECT_FALSE(Probe("/queue").exists());
 }
 
