@@ -40,7 +40,7 @@ struct BatchBounds {
   // While nobody writes little, a batch may have so many times the operations and
   // bytes, which share one fsync.
   size_t times_in_bulk = 4;
-  // Who writes little: a commit of fewer operations. And how long it counts.
+  // A commit of fewer operations is little, and counts for so long.
   size_t few_operations = 64;
   absl::Duration bulk_after = absl::Seconds(1);
 };

@@ -222,6 +222,19 @@ QueuedCommit Of(const char* ip, std::string name, size_t bytes = 1,
 }
 constexpr size_t kLarge = LargeCommitPace::kMostBytes + 1;
 
+// Client 2 has written "a", and of two large commits of client 1 the first is taken.
+void TakeFirstOfTwoLarge(CommitQueue& queue) {
+  QueuedCommit a = Of("10.0.0.2", "a");
+  ASSERT_EQ(queue.Push(a), absl::OkStatus());
+  EXPECT_EQ(Text(queue.Take({})), "a");
+  for (const char* name : {"L", "M"}) {
+    QueuedCommit large = Of("10.0.0.1", name, kLarge);
+    ASSERT_EQ(queue.Push(large), absl::OkStatus());
+  }
+  EXPECT_EQ(Text(queue.Take({})), "L");
+  clock.now += absl::Milliseconds(10);
+}
+
 TEST(CommitQueueTest, ALargeOneIsABatchByItselfBetweenTwoOfOthers) {
   CommitQueue queue({}, &clock);
   std::vector<QueuedCommit> commits;
@@ -239,15 +252,7 @@ TEST(CommitQueueTest, ALargeOneIsABatchByItselfBetweenTwoOfOthers) {
 
 TEST(CommitQueueTest, TheNextLargeOneWaitsWhileOthersWrite) {
   CommitQueue queue({}, &clock);
-  QueuedCommit a = Of("10.0.0.2", "a");
-  ASSERT_EQ(queue.Push(a), absl::OkStatus());
-  EXPECT_EQ(Text(queue.Take({})), "a");
-  for (const char* name : {"L", "M"}) {
-    QueuedCommit large = Of("10.0.0.1", name, kLarge);
-    ASSERT_EQ(queue.Push(large), absl::OkStatus());
-  }
-  EXPECT_EQ(Text(queue.Take({})), "L");
-  clock.now += absl::Milliseconds(10);
+  TakeFirstOfTwoLarge(queue);
   QueuedCommit b = Of("10.0.0.2", "b");
   ASSERT_EQ(queue.Push(b), absl::OkStatus());
   EXPECT_EQ(Text(queue.Take({})), "b");
@@ -305,15 +310,7 @@ TEST(CommitQueueTest, ABatchIsLongerWhileNobodyWritesLittle) {
 
 TEST(CommitQueueTest, TheEndWaitsForNoRest) {
   CommitQueue queue({}, &clock);
-  QueuedCommit a = Of("10.0.0.2", "a");
-  ASSERT_EQ(queue.Push(a), absl::OkStatus());
-  EXPECT_EQ(Text(queue.Take({})), "a");
-  for (const char* name : {"L", "M"}) {
-    QueuedCommit large = Of("10.0.0.1", name, kLarge);
-    ASSERT_EQ(queue.Push(large), absl::OkStatus());
-  }
-  EXPECT_EQ(Text(queue.Take({})), "L");
-  clock.now += absl::Milliseconds(10);
+  TakeFirstOfTwoLarge(queue);
   queue.Stop();
   EXPECT_EQ(Text(queue.Take({})), "M end");
 }

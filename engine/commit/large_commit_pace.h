@@ -18,14 +18,14 @@ namespace restate {
 // Times are those of a monotonic clock. Not thread-safe: the queue's.
 class LargeCommitPace {
  public:
-  // What is larger than either is large: it takes longer than a batch of others may
-  // (BatchBounds), by some.
+  // A commit that exceeds either is large: it takes longer than a batch of others
+  // may (BatchBounds), by some.
   static constexpr size_t kMostOperations = 4'000;
   static constexpr size_t kMostBytes = size_t{512} << 10;
   // After one, the next waits this many times as long as it took.
   static constexpr int kRestTimes = 19;
   static constexpr absl::Duration kLongestRest = absl::Seconds(10);
-  // Who has written nothing for so long does not wait for anybody.
+  // A client that has written nothing for so long counts as gone.
   static constexpr absl::Duration kActive = absl::Seconds(1);
 
   // The server's own commits are not paced, nor those of clients without bounds.
@@ -58,7 +58,7 @@ class LargeCommitPace {
     absl::Duration at = -absl::InfiniteDuration();
   };
 
-  // Who has written last, and the last one of all others.
+  // The client that wrote last, and the last one before it that was another.
   Writer last_;
   Writer before_;
   absl::Duration began_;

@@ -1,4 +1,5 @@
-// What every backend must do with batches of which it may not hold all.
+// Every backend must apply the writes of a batch that it can hold, and name the
+// others.
 #include <optional>
 #include <utility>
 
@@ -179,8 +180,8 @@ TEST_P(ApplyPossibleTest, AWriteAboveWhatIsInTheWayIsOfManyPaths) {
   EXPECT_EQ(tree::Get(Read(), P("/q")), Tree(Value::Int(1)));
 }
 
-// What goes wrong as a whole is an error, and nothing is left; what has happened all
-// the same is no harm to the next try.
+// A batch that fails as a whole is an error that names no write as left. It may have
+// been applied all the same, and then a second try does no harm.
 TEST_P(ApplyPossibleTest, ABatchThatFailsComesAgain) {
   if (store_->plan() == nullptr) GTEST_SKIP() << "never fails";
   Apply({SubtreeOf("/d", Value::Int(1), 1)}, 1);

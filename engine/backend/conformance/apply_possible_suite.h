@@ -28,7 +28,7 @@ class ObstructibleStore {
   virtual void Clear() {}
   // Closes and opens it. False: it would be empty.
   virtual bool Reopen() { return false; }
-  // What its calls fail by, or null.
+  // The plan by which its calls fail, or null.
   virtual FaultPlan* plan() { return nullptr; }
 };
 
@@ -45,7 +45,8 @@ inline void PrintTo(const ObstructibleArrangement& arrangement,
 // Every one that needs no network.
 std::vector<ObstructibleArrangement> LocalObstructibleArrangements();
 
-// What every backend must do with batches of which it may not hold all.
+// Every backend must apply the writes of a batch that it can hold, and name the
+// others.
 class ApplyPossibleTest
     : public testing::TestWithParam<ObstructibleArrangement> {
  protected:

@@ -74,7 +74,7 @@ class Files final : public ObstructibleStore {
   std::unique_ptr<Backend> backend_;
 };
 
-// What tests of mounts use.
+// The double of a store elsewhere that tests of mounts use.
 class Elsewhere final : public ObstructibleStore {
  public:
   explicit Elsewhere(bool in_network)

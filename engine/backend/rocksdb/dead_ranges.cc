@@ -23,7 +23,7 @@ void DeadRanges::Found(std::string_view begin, std::string_view end,
                        uint64_t sequence) {
   if (begin >= end) return;
   MutexLock lock(&mutex_);
-  // What was written since may lie in it.
+  // A value that was written since may lie in the range.
   if (written_ > sequence) return;
   if (ranges_.size() >= kMost) ranges_.clear();
   if (ranges_.empty()) since_ = 0;

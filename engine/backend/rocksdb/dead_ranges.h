@@ -33,7 +33,7 @@ namespace restate {
 class DeadRanges {
  public:
   static constexpr size_t kMost = 1'024;
-  // Who has passed so many deleted keys in one step tells of it.
+  // A cursor that has passed so many deleted keys in one step calls Found.
   static constexpr uint64_t kMany = 16;
 
   // Where a walk in a snapshot of `sequence` that is to go to `key` may go to

@@ -65,7 +65,7 @@ class DeadWalkTest : public testing::Test {
       Set(Child(i), std::nullopt, &before);
     }
   }
-  // How many dead keys `read` passes.
+  // Returns the number of dead keys that `read` passes.
   template <typename Read>
   static uint64_t Passed(Read read) {
     const auto passed = [] {
@@ -116,7 +116,7 @@ TEST_F(DeadWalkTest, WhatComesAmongTheDeadIsFound) {
 TEST_F(DeadWalkTest, AReadEndsWhereItsSubtreeEnds) {
   FillAndEmpty();
   Set("/a", Value::Int(1));
-  // What is behind it is dead.
+  // All keys behind it are dead.
   EXPECT_LT(Passed([&] { EXPECT_EQ(Read("/a"), Tree(Value::Int(1))); }),
             DeadRanges::kMany);
   EXPECT_LT(Passed([&] { EXPECT_EQ(Read("/b"), std::nullopt); }),

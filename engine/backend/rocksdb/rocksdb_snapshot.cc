@@ -18,7 +18,8 @@ namespace restate {
 
 namespace {
 
-// How many deleted or overwritten keys this thread's iterators have passed.
+// Returns the number of deleted or overwritten keys that this thread's iterators
+// have passed.
 uint64_t DeadPassed() {
   const ::rocksdb::PerfContext& context = *::rocksdb::get_perf_context();
   return context.internal_delete_skipped_count +
